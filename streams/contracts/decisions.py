@@ -1,0 +1,106 @@
+"""`decisions`: the evidence. Everything but `observed` is a function of event, rows and policy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from streams.contracts.base import Count, Id, Ms, Record
+from streams.contracts.messages import Leg, Verdict
+
+Action = Literal["DELIVER", "LABEL", "SPAM_BOX", "REJECT", "DROP", "THROTTLE"]
+Mode = Literal["OBSERVE", "LABEL", "BLOCK"]
+Gate = Literal["directive", "forgery", "standing", "reputation", "recipient", "content", "own"]
+Outcome = Literal["PASS", "FAIL", "UNKNOWN"]
+Evidence = str | int | bool | None | tuple[str, ...]
+
+
+class Reason(Record, kw_only=True):
+    """One code that spoke against the message and the mode it ran in."""
+
+    code: Id
+    gate: Gate
+    mode: Mode
+
+
+class CheckRecord(Record, kw_only=True):
+    """A check that did not pass. Those that did are named in `passed`."""
+
+    check: Id
+    outcome: Outcome
+    evidence: Annotated[dict[str, Evidence], Meta(description="facts; never text or recipient")] = {}
+
+
+class Shadow(Record, kw_only=True):
+    """What the enforce profile would have said, where that differs."""
+
+    verdict: Verdict
+    action: Action
+    codes: tuple[str, ...] = ()
+
+
+class SenderSeen(Record, kw_only=True):
+    key: Annotated[str, Meta(description="business senders in clear, others as a pseudonym (~)")]
+    kind: str
+    registered: bool
+
+
+class RouteSeen(Record, kw_only=True):
+    relay_id: Id | None = None
+
+
+class Versions(Record, kw_only=True):
+    """What the decision rests on; enough to compute it again."""
+
+    policy: Annotated[str, Meta(description="sha256 of the effective pack")]
+    read: Annotated[str, Meta(description="version of each row read, in order; - for no row")]
+    data: Annotated[str, Meta(description="hash over number plan, Unicode and confusables data")]
+    input: Annotated[str, Meta(description="keyed hash of the event's bytes")]
+    engine: str
+
+
+class Observed(Record, kw_only=True):
+    """When and where it was computed; outside the evidence."""
+
+    decided_at_ms: Ms
+    gate: Id
+    source: Annotated[tuple[int, int], Meta(description="partition and offset of the event in messages")]
+
+
+class Decision(Record, kw_only=True):
+    decision_id: Annotated[Id, Meta(description="H(producer, leg, event_id): a repeated event gets the same")]
+    event_id: Id
+    event_time_ms: Annotated[Ms, Meta(description="the time at which rows were read")]
+    leg: Leg
+    verdict: Verdict
+    action: Action
+    label: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    passed: tuple[str, ...] = ()
+    checks: tuple[CheckRecord, ...] = ()
+    won: Annotated[str, Meta(description="the rank of precedence that decided")] = "default"
+    flags: Annotated[tuple[str, ...], Meta(description="oddities that decide nothing, e.g. ton_mismatch")] = ()
+    shadow: Shadow | None = None
+    leak: Annotated[str | None, Meta(description="what the upstream gate should have seen, or no_gate")] = None
+    sender: SenderSeen
+    recipient: Annotated[str, Meta(description="pseudonym")]
+    route: RouteSeen = RouteSeen()
+    subjects: Annotated[tuple[str, ...], Meta(description="clear ones only")] = ()
+    fingerprint: str | None = None
+    versions: Versions
+    observed: Observed | None = None
+
+
+class Progress(Record, kw_only=True):
+    """`progress`: how far a component has processed a partition. Key: component/topic/partition."""
+
+    component: Id
+    topic: Id
+    partition: Annotated[int, Meta(ge=0)]
+    next_offset: Annotated[Count, Meta(description="one past the last record processed (for a replica: applied)")]
+    event_time_ms: Annotated[Ms, Meta(description="highest event time processed")] = 0
+
+    def key(self) -> str:
+        """The record's key on the topic."""
+        return f"{self.component}/{self.topic}/{self.partition}"

@@ -1,0 +1,69 @@
+"""Heartbeats and manifests: who vouches for a feed's freshness and completeness, and since when."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from streams.contracts.base import Count, Id, Ms, Record
+from streams.contracts.registry import Row
+
+FEED_PREFIX = "~feed:"
+MANIFEST_PREFIX = "~manifest:"
+
+
+class Beat(Record, kw_only=True):
+    """The feed was alive: fresh at e when `recorded_at_ms <= e < fresh_until_ms`."""
+
+    recorded_at_ms: Ms
+    fresh_until_ms: Ms
+
+
+class Heartbeat(Record, kw_only=True):
+    """Key `~feed:<name>`, in every partition; overlapping beats are merged."""
+
+    feed: Id
+    beats: tuple[Beat, ...]
+    complete_for: Annotated[tuple[Id, ...], Meta(description="words, e.g. kr:mobile, kr:sender")] = ()
+
+
+class Manifest(Record, kw_only=True):
+    """Key `~manifest:<generation>`, in every partition: all rows of the generation stand before it."""
+
+    generation: Id
+    feed: Annotated[str, Meta(description="the feed whose generation this is")] = ""
+    from_ms: Ms
+    partition: Annotated[int, Meta(ge=0)]
+    partitions: Annotated[int, Meta(ge=1, description="how many manifests make the generation whole")] = 1
+    rows: Count
+    sha256: Annotated[str, Meta(description="over the values of the rows in this partition, in order")] = ""
+
+
+RegistryValue = Row | Heartbeat | Manifest
+
+_ROW = msgspec.json.Decoder(Row)
+_HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+_MANIFEST = msgspec.json.Decoder(Manifest)
+
+
+def decode_registry(key: str, value: bytes | str) -> RegistryValue:
+    """The value under a key of `feeds` or `registry`.
+
+    Raises msgspec.ValidationError or msgspec.DecodeError when it is no such value.
+    """
+    if key.startswith(FEED_PREFIX):
+        return _HEARTBEAT.decode(value)
+    if key.startswith(MANIFEST_PREFIX):
+        return _MANIFEST.decode(value)
+    return _ROW.decode(value)
+
+
+def key_of(value: RegistryValue) -> str:
+    """The record key of a registry value."""
+    if isinstance(value, Heartbeat):
+        return FEED_PREFIX + value.feed
+    if isinstance(value, Manifest):
+        return MANIFEST_PREFIX + value.generation
+    return value.key

@@ -1,0 +1,79 @@
+"""`messages`: who claims what, and what the network itself knows. Stamped by the SMSC adapter, edge or ingest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from streams.contracts.base import Count, Id, Ms, Record
+
+Leg = Literal["origination", "termination"]
+Channel = Literal["mo", "mt", "rcs", "ott"]
+TrafficClass = Literal["a2p", "p2p"]
+Verdict = Literal["ALLOW", "BLOCK"]
+
+
+class Sender(Record, kw_only=True):
+    """The sender as it stands in the message (SMPP source_addr, source_addr_ton, source_addr_npi)."""
+
+    address: Annotated[str, Meta(max_length=256, description="as received, not normalised")]
+    ton: Annotated[int | None, Meta(ge=0, le=255, description="type of number (SMPP 3.4 §5.2.5)")] = None
+    npi: Annotated[int | None, Meta(ge=0, le=255, description="numbering plan indicator (SMPP 3.4 §5.2.6)")] = None
+
+
+class Route(Record, kw_only=True):
+    """How the message came in, as the receiving system knows it; null where this leg does not know."""
+
+    relay_id: Annotated[Id | None, Meta(description="the relay (aggregator) that handed it over")] = None
+    chain: Annotated[tuple[Id, ...], Meta(max_length=16, description="resellers, from the relay outwards")] = ()
+    account_id: Annotated[Id | None, Meta(description="the sending customer's account")] = None
+    bind_id: Annotated[Id | None, Meta(description="the SMPP bind or API credential")] = None
+    peer_ip: Annotated[str | None, Meta(max_length=64, description="IPv4 or IPv6 address of the peer")] = None
+    international: Annotated[bool, Meta(description="the trunk it came in on is an international one")] = False
+
+
+class Content(Record, kw_only=True):
+    """The text; used for the fingerprint and content rules, never published."""
+
+    text: Annotated[str, Meta(max_length=100_000, description="decoded text")] = ""
+    parts: Annotated[int, Meta(ge=1, le=255, description="number of segments")] = 1
+
+
+class Signalling(Record, kw_only=True):
+    """What the SMSC learnt from the HLR; null = no answer, which proves nothing."""
+
+    roaming: bool | None = None
+    imsi_match: bool | None = None
+    hlr_at_ms: Annotated[Ms | None, Meta(description="when the HLR answered")] = None
+
+
+class Upstream(Record, kw_only=True):
+    """The decision that the relay's own gate stamped on the message."""
+
+    decision_id: Id | None = None
+    verdict: Verdict
+    event_time_ms: Ms
+
+
+class Message(Record, kw_only=True):
+    """One message event; one decision follows."""
+
+    event_id: Id
+    producer: Annotated[Id, Meta(description="the system that stamped this record")]
+    event_time_ms: Ms
+    ingested_at_ms: Ms
+    leg: Leg
+    channel: Annotated[Channel, Meta(description="the web is mt with class a2p")]
+    traffic_class: TrafficClass
+    sender: Sender
+    origin_number: Annotated[str | None, Meta(max_length=64, description="the number the network itself set")] = None
+    recipient: Annotated[str, Meta(max_length=256)]
+    route: Route = Route()
+    content: Content = Content()
+    signalling: Signalling = Signalling()
+    upstream: Upstream | None = None
+    group_chat: bool | None = None
+    deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None
+    retry_of: Annotated[Id | None, Meta(description="event_id of the first try")] = None
+    schema_version: Annotated[Count, Meta(description="of this record")] = 1

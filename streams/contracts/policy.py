@@ -1,0 +1,23 @@
+"""`policy`: which pack and profile a jurisdiction runs, and what was laid over the shipped pack."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from streams.contracts.base import Entry, Id, Record
+
+Profile = Literal["observe", "enforce"]
+
+
+class PolicyEntry(Entry, kw_only=True):
+    profile: Profile = "observe"
+    pack: Annotated[dict[str, Any], Meta(description="laid over the shipped pack, key by key")] = {}
+
+
+class PolicyRow(Record, kw_only=True):
+    """Key: the jurisdiction. No row = the shipped pack in profile observe: all is allowed and observed."""
+
+    jurisdiction: Id
+    timeline: tuple[PolicyEntry, ...]

@@ -1,0 +1,55 @@
+"""`reports` and `directives`: what people report and what a regulator orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from streams.contracts.base import Id, Ms, Permille, Record
+from streams.contracts.messages import Channel, Leg, Route, TrafficClass
+
+
+class Report(Record, kw_only=True):
+    """One person's report about one message (the Korean feed's twelve columns are the model)."""
+
+    report_id: Id
+    message_at_ms: Annotated[Ms, Meta(description="when the reported message came")]
+    reported_at_ms: Ms
+    ingested_at_ms: Ms
+    report_type: str = "sms"
+    category: Annotated[str, Meta(description="'not_spam' casts no vote")] = "other"
+    displayed_sender: Annotated[str, Meta(max_length=256)]
+    origin_number: Annotated[str | None, Meta(max_length=64)] = None
+    route: Route = Route()
+    channel: Channel = "mt"
+    leg: Leg = "termination"
+    traffic_class: Annotated[TrafficClass | None, Meta(description="null: p2p on mo, a2p elsewhere")] = None
+    reporter: Annotated[str, Meta(min_length=1, max_length=256)]
+    reporter_group: Annotated[Id | None, Meta(description="reporters of one group are one voter")] = None
+    event_id: Id | None = None
+    text: Annotated[str | None, Meta(max_length=100_000)] = None
+    group_chat: bool = False
+
+
+class Scope(Record, kw_only=True):
+    """What a directive or sanction covers; an empty list means all."""
+
+    legs: tuple[Leg, ...] = ()
+    channels: tuple[Channel, ...] = ()
+
+
+class Directive(Record, kw_only=True):
+    """An order of the regulator. Key: its reference number."""
+
+    reference: Id
+    subject: Annotated[str, Meta(max_length=512, description="empty for a release")] = ""
+    act: Literal["suspend", "terminate", "block", "throttle", "release"]
+    releases: Annotated[Id | None, Meta(description="release: the reference or sanction_id that it ends")] = None
+    scope: Scope = Scope()
+    share_permille: Permille = 1000
+    from_ms: Ms
+    to_ms: Ms | None = None
+    recorded_at_ms: Ms
+    authority: Id = "regulator"
+    version: int = 1

@@ -1,0 +1,84 @@
+"""`votes`, `traffic`, `findings`, `sanctions`: the road from a report to a sanction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from streams.contracts.base import Count, Entry, Id, Ms, Permille, Record
+from streams.contracts.messages import Leg
+from streams.contracts.reports import Scope
+
+Subject = Annotated[str, Meta(min_length=1, max_length=512)]
+Basis = Literal["count", "rate"]
+StepName = Literal["OBSERVE", "WARN", "THROTTLE", "TEMP_BLOCK", "BLOCK"]
+
+#: Key prefix of the meter's watermarks in `traffic`: one for each decisions partition, in every traffic partition.
+WATERMARK = "~watermark"
+
+
+class Vote(Record, kw_only=True):
+    """One reporter against one subject. Its epoch is that of `ingested_at_ms`."""
+
+    subject: Subject
+    reporter: Annotated[Id, Meta(description="pseudonym under the state key")]
+    group: Id | None = None
+    weight_permille: Permille = 1000
+    basis: Basis
+    leg: Leg = "termination"
+    report_id: Id
+    message_at_ms: Ms
+    reported_at_ms: Ms
+    ingested_at_ms: Ms
+    category: str = "other"
+
+
+class Traffic(Record, kw_only=True):
+    """What one decisions partition delivered for a subject in an epoch; `[first_offset, next_offset)` of it.
+
+    A watermark (subject `~watermark`) says that the partition is metered up to and including `epoch`.
+    """
+
+    subject: Subject
+    epoch: int
+    partition: Annotated[int, Meta(ge=0, description="of decisions")]
+    first_offset: Count
+    next_offset: Count
+    delivered: Count
+
+
+class Finding(Record, kw_only=True):
+    """An agent's conclusion about a subject; the sanction agent acts on it."""
+
+    subject: Subject
+    finding_id: Id
+    source: Literal["tally", "directive", "appeal", "person"]
+    step: StepName
+    from_ms: Ms
+    to_ms: Ms | None = None
+    recorded_at_ms: Ms = 0
+    reason: Id
+    counts: dict[str, int] = {}
+    policy: str = ""
+    authority: Id = "carrier"
+    scope: Scope = Scope()
+    share_permille: Permille = 1000
+    version: Count = 0
+    releases: Annotated[Id | None, Meta(description="the sanction_id that this finding ends, at from_ms")] = None
+
+
+class SanctionEntry(Entry, kw_only=True):
+    sanction_id: Id
+    step: StepName
+    share_permille: Permille = 1000
+    scope: Scope = Scope()
+    authority: Annotated[Id, Meta(description="'regulator' makes it a directive")] = "carrier"
+    reason: Id
+
+
+class SanctionRow(Record, kw_only=True):
+    """All sanctions of a subject; those current stand in parallel, the strictest wins."""
+
+    subject: Subject
+    timeline: tuple[SanctionEntry, ...]

@@ -1,0 +1,101 @@
+"""The topics: what stands on each, who writes it, how it is kept. `dualblock.<entity>.v1`, prefix configurable."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from streams.contracts.base import Record
+from streams.contracts.decisions import Decision, Progress
+from streams.contracts.messages import Message
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import Row
+from streams.contracts.reports import Directive, Report
+from streams.contracts.reputation import Finding, SanctionRow, Traffic, Vote
+
+DAY_MS = 86_400_000
+Cleanup = Literal["delete", "compact"]
+Group = Literal["messages", "registry", "reputation", "single"]
+
+
+class Topic(Record, kw_only=True):
+    """One topic. Topics of one `group` have the same partition count, so that their keys lie side by side."""
+
+    entity: str
+    key: str
+    cleanup: Cleanup
+    writer: str
+    readers: tuple[str, ...]
+    group: Group
+    retention_ms: int | None = None
+    max_message_bytes: int = 1_048_588
+
+
+def _dead(entity: str, writer: str, group: Group) -> Topic:
+    # A dead letter carries headers and must fit whatever its input could hold.
+    return Topic(
+        entity=entity, key="original", cleanup="delete", writer=writer, readers=("operators",), group=group,
+        retention_ms=30 * DAY_MS, max_message_bytes=8 * 1_048_576,
+    )  # fmt: skip
+
+
+def _topic(
+    entity: str,
+    key: str,
+    cleanup: Cleanup,
+    writer: str,
+    readers: tuple[str, ...],
+    group: Group,
+    days: int | None = None,
+) -> Topic:
+    retention = None if days is None else days * DAY_MS
+    return Topic(
+        entity=entity, key=key, cleanup=cleanup, writer=writer, readers=readers, group=group, retention_ms=retention
+    )
+
+
+TOPICS: tuple[Topic, ...] = (
+    _topic("messages", "sender key", "delete", "SMSC adapter, edge, ingest", ("gate",), "messages", 7),
+    _topic("decisions", "sender key as published", "delete", "gate", ("SMSC adapter", "meter", "analysts"), "messages", 30),
+    _topic("feeds", "row key", "delete", "registry import, feed adapters", ("registrar",), "registry", 7),
+    _topic("registry", "row key", "compact", "registrar", ("gate", "agents"), "registry"),
+    _topic("registry.history", "row key", "delete", "registrar", ("verify", "lake"), "registry", 3650),
+    _topic("policy", "jurisdiction", "compact", "policy publish", ("gate", "meter", "agents"), "single"),
+    _topic("policy.history", "jurisdiction", "delete", "policy publish", ("verify", "lake"), "single", 3650),
+    _topic("directives", "reference number", "compact", "regulator feed", ("directive agent",), "reputation"),
+    _topic("reports", "report id", "delete", "report portals", ("report agent",), "reputation", 30),
+    _topic("votes", "subject", "delete", "report agent", ("tally agent",), "reputation", 30),
+    _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
+    _topic("findings", "subject", "delete", "tally and directive agents", ("sanction agent",), "reputation", 30),
+    _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),
+    _topic("sanctions.history", "subject", "delete", "sanction agent", ("verify", "lake"), "reputation", 3650),
+    _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
+    _dead("messages.dead", "gate", "messages"),
+    _dead("feeds.dead", "registrar", "registry"),
+    _dead("decisions.dead", "meter", "messages"),
+    _dead("reports.dead", "report agent", "reputation"),
+    _dead("directives.dead", "directive agent", "reputation"),
+    _dead("votes.dead", "tally agent", "reputation"),
+    _dead("traffic.dead", "tally agent", "reputation"),
+    _dead("findings.dead", "sanction agent", "reputation"),
+)  # fmt: skip
+
+#: The record type of each topic whose values are one type (feeds and registry hold rows, heartbeats and manifests).
+RECORDS: dict[str, object] = {
+    "messages": Message,
+    "decisions": Decision,
+    "registry": Row,
+    "feeds": Row,
+    "policy": PolicyRow,
+    "directives": Directive,
+    "reports": Report,
+    "votes": Vote,
+    "traffic": Traffic,
+    "findings": Finding,
+    "sanctions": SanctionRow,
+    "progress": Progress,
+}
+
+
+def topic_name(entity: str, prefix: str = "dualblock.") -> str:
+    """The name of an entity's topic, e.g. `dualblock.messages.v1`."""
+    return f"{prefix}{entity}.v1"

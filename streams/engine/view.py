@@ -1,0 +1,38 @@
+"""What the rules may read: the local view of the compacted topics. Replicas implement it; rules only see this."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import Row
+from streams.contracts.reputation import SanctionRow
+
+
+class View(Protocol):
+    """Rows by key. Every method answers at once, from memory or the local disk, and never raises for a missing key."""
+
+    def row(self, key: str) -> Row | None:
+        """The registry row under a key such as `sender:kr:15881234`."""
+        ...
+
+    def feed(self, name: str) -> Heartbeat | None:
+        """The heartbeats of a feed, overlapping ones merged."""
+        ...
+
+    def manifests(self, feed: str) -> tuple[Manifest, ...]:
+        """All manifests held for a feed, any order."""
+        ...
+
+    def lookalikes(self, skeleton: str) -> tuple[str, ...]:
+        """Keys of the registry rows (institutions and alphanumeric senders) that have this skeleton, sorted."""
+        ...
+
+    def sanctions(self, subject: str) -> SanctionRow | None:
+        """The sanctions of a subject."""
+        ...
+
+    def policy(self, jurisdiction: str) -> PolicyRow | None:
+        """The published policy timeline of a jurisdiction."""
+        ...
