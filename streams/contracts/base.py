@@ -11,6 +11,9 @@ from msgspec import Meta
 Ms = Annotated[int, Meta(ge=-(2**53), le=2**53, description="milliseconds since the Unix epoch, UTC")]
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+Octet = Annotated[int, Meta(ge=0, le=255)]
+Short = Annotated[str, Meta(max_length=256)]
+Text = Annotated[str, Meta(max_length=100_000)]
 Permille = Annotated[int, Meta(ge=0, le=1000, description="thousandths")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from streams.contracts.base import Count, Id, Ms, Record
+from streams.contracts.base import Count, Id, Ms, Octet, Record, Short, Text
 
 Leg = Literal["origination", "termination"]
 Channel = Literal["mo", "mt", "rcs", "ott"]
@@ -17,9 +17,9 @@ Verdict = Literal["ALLOW", "BLOCK"]
 class Sender(Record, kw_only=True):
     """The sender as it stands in the message (SMPP source_addr, source_addr_ton, source_addr_npi)."""
 
-    address: Annotated[str, Meta(max_length=256, description="as received, not normalised")]
-    ton: Annotated[int | None, Meta(ge=0, le=255, description="type of number (SMPP 3.4 §5.2.5)")] = None
-    npi: Annotated[int | None, Meta(ge=0, le=255, description="numbering plan indicator (SMPP 3.4 §5.2.6)")] = None
+    address: Annotated[Short, Meta(description="as received, not normalised")]
+    ton: Annotated[Octet | None, Meta(description="type of number (SMPP 3.4 §5.2.5)")] = None
+    npi: Annotated[Octet | None, Meta(description="numbering plan indicator (SMPP 3.4 §5.2.6)")] = None
 
 
 class Route(Record, kw_only=True):
@@ -29,14 +29,14 @@ class Route(Record, kw_only=True):
     chain: Annotated[tuple[Id, ...], Meta(max_length=16, description="resellers, from the relay outwards")] = ()
     account_id: Annotated[Id | None, Meta(description="the sending customer's account")] = None
     bind_id: Annotated[Id | None, Meta(description="the SMPP bind or API credential")] = None
-    peer_ip: Annotated[str | None, Meta(max_length=64, description="IPv4 or IPv6 address of the peer")] = None
+    peer_ip: Annotated[Short | None, Meta(description="IPv4 or IPv6 address of the peer")] = None
     international: Annotated[bool, Meta(description="the trunk it came in on is an international one")] = False
 
 
 class Content(Record, kw_only=True):
     """The text; used for the fingerprint and content rules, never published."""
 
-    text: Annotated[str, Meta(max_length=100_000, description="decoded text")] = ""
+    text: Text = ""
     parts: Annotated[int, Meta(ge=1, le=255, description="number of segments")] = 1
 
 
@@ -67,8 +67,8 @@ class Message(Record, kw_only=True):
     channel: Annotated[Channel, Meta(description="the web is mt with class a2p")]
     traffic_class: TrafficClass
     sender: Sender
-    origin_number: Annotated[str | None, Meta(max_length=64, description="the number the network itself set")] = None
-    recipient: Annotated[str, Meta(max_length=256)]
+    origin_number: Annotated[Short | None, Meta(description="the number the network itself set")] = None
+    recipient: Short
     route: Route = Route()
     content: Content = Content()
     signalling: Signalling = Signalling()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from streams.contracts.base import Id, Ms, Permille, Record
+from streams.contracts.base import Id, Ms, Permille, Record, Short, Text
 from streams.contracts.messages import Channel, Leg, Route, TrafficClass
 
 
@@ -19,8 +19,8 @@ class Report(Record, kw_only=True):
     ingested_at_ms: Ms
     report_type: str = "sms"
     category: Annotated[str, Meta(description="'not_spam' casts no vote")] = "other"
-    displayed_sender: Annotated[str, Meta(max_length=256)]
-    origin_number: Annotated[str | None, Meta(max_length=64)] = None
+    displayed_sender: Short
+    origin_number: Short | None = None
     route: Route = Route()
     channel: Channel = "mt"
     leg: Leg = "termination"
@@ -28,7 +28,7 @@ class Report(Record, kw_only=True):
     reporter: Annotated[str, Meta(min_length=1, max_length=256)]
     reporter_group: Annotated[Id | None, Meta(description="reporters of one group are one voter")] = None
     event_id: Id | None = None
-    text: Annotated[str | None, Meta(max_length=100_000)] = None
+    text: Text | None = None
     group_chat: bool = False
 
 
