@@ -1,0 +1,1 @@
+"""Faust app and agents, thin: parse, call the engine, emit."""

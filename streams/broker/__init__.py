@@ -1,0 +1,1 @@
+"""A local Apache Kafka from Maven artifacts, for tests, drills and the demonstration."""

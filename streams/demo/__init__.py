@@ -1,0 +1,1 @@
+"""The demonstration: a broker, the planes and a story played through them."""

@@ -1,0 +1,1 @@
+"""One transactional loop and its steps: registrar, gate, meter."""

@@ -1,0 +1,1 @@
+"""Files in, decisions out: backtest, explain, verify; no broker."""

@@ -1,0 +1,1 @@
+"""Local views of compacted topics: one on RocksDB and its in-memory twin."""

@@ -1,0 +1,1 @@
+"""Metric names as a closed typed set, health, logging."""
