@@ -1,0 +1,88 @@
+"""The replica: rows by key, as far as the compacted topics have been read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import Row
+from streams.contracts.reputation import SanctionRow
+from streams.replica.changes import Applied, Bad, Change
+
+
+class Replica(Protocol):
+    """The local view of the compacted topics. One thread; nothing here waits for a network.
+
+    The read methods never raise for a missing key. Closed replicas may not be used.
+    """
+
+    @property
+    def bad(self) -> list[Bad]:
+        """The last changes that could not be read, oldest first (at most `marks.BAD_KEPT`)."""
+        ...
+
+    @property
+    def bad_count(self) -> int:
+        """How many changes could not be read since the replica was opened."""
+        ...
+
+    def row(self, key: str) -> Row | None:
+        """The registry row under a key such as `sender:kr:15881234`."""
+        ...
+
+    def feed(self, name: str) -> Heartbeat | None:
+        """The heartbeats of a feed: the union over partitions, overlapping beats merged."""
+        ...
+
+    def manifests(self, feed: str) -> tuple[Manifest, ...]:
+        """All manifests held for a feed: one for each generation and partition, in that order."""
+        ...
+
+    def lookalikes(self, skeleton: str) -> tuple[str, ...]:
+        """Keys of the registry rows that have this skeleton, sorted."""
+        ...
+
+    def sanctions(self, subject: str) -> SanctionRow | None:
+        """The sanctions of a subject."""
+        ...
+
+    def policy(self, jurisdiction: str) -> PolicyRow | None:
+        """The published policy timeline of a jurisdiction."""
+        ...
+
+    def held(self, key: str, partition: int) -> RegistryValue | None:
+        """What `registry` holds under a key in one partition; for its writer, which keeps every partition apart."""
+        ...
+
+    def apply(self, changes: Iterable[Change]) -> list[Applied]:
+        """Take changes in the order of their topic, with their offsets, all or none (a crash leaves no half).
+
+        A change below `next_offsets` was applied before and is skipped; a value that can't be read is noted in `bad`
+        and what was held stays. Never raises for the content of a change.
+        """
+        ...
+
+    def next_offsets(self) -> dict[tuple[str, int], int]:
+        """One past the last change taken, for each (entity, partition) that had one."""
+        ...
+
+    def usable(self, topic_ids: Mapping[str, str], now_ms: int, max_age_ms: int) -> bool:
+        """Whether reading may go on from `next_offsets`: same topics, and stamped at most `max_age_ms` ago.
+
+        `max_age_ms`: half of the topics' delete.retention.ms. What slept longer may have missed a tombstone.
+        """
+        ...
+
+    def stamp(self, topic_ids: Mapping[str, str], now_ms: int) -> None:
+        """Note that the replica stood at the end of these topics (entity → topic id) at this wall time."""
+        ...
+
+    def wipe(self) -> None:
+        """Forget everything, offsets and stamp included."""
+        ...
+
+    def close(self) -> None:
+        """Release files. May be called twice."""
+        ...

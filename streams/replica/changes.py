@@ -1,0 +1,90 @@
+"""What goes into a replica (`Change`), what comes back (`Applied`), and how a value is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_registry, key_of
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import BlockRow, Row
+from streams.contracts.reputation import SanctionRow
+
+Entity = Literal["registry", "policy", "sanctions"]
+Value = Row | Heartbeat | Manifest | PolicyRow | SanctionRow
+#: Gives the skeletons under which a registry row is found as a lookalike; empty for most rows. Pure.
+SkeletonsOf = Callable[[Row], Iterable[str]]
+
+_POLICY = msgspec.json.Decoder(PolicyRow)
+_SANCTIONS = msgspec.json.Decoder(SanctionRow)
+
+
+class Change(NamedTuple):
+    """One record of a compacted topic. `value` None is a tombstone."""
+
+    entity: Entity
+    partition: int
+    offset: int
+    key: str
+    value: bytes | None
+
+
+class Applied(NamedTuple):
+    """A change that counted. `old` and `new` are the rows before and after; None where there is none.
+
+    For heartbeats and manifests they are those of this partition alone.
+    """
+
+    entity: Entity
+    partition: int
+    key: str
+    old: Value | None
+    new: Value | None
+
+
+class Bad(NamedTuple):
+    """A change that could not be read; what was held under its key before is still held."""
+
+    entity: Entity
+    partition: int
+    offset: int
+    key: str
+    reason: str
+
+
+def decode(entity: Entity, key: str, value: bytes) -> Value:
+    """The value under a key.
+
+    Raises msgspec.ValidationError or msgspec.DecodeError (both ValueError) when it is no such value, or another key's.
+    """
+    if entity == "registry":
+        row: RegistryValue = decode_registry(key, value)
+        named = key_of(row)
+    elif entity == "sanctions":
+        sanctions = _SANCTIONS.decode(value)
+        if sanctions.subject == key:
+            return sanctions
+        named = sanctions.subject
+    else:
+        policy = _POLICY.decode(value)
+        if policy.jurisdiction == key:
+            return policy
+        named = policy.jurisdiction
+    if entity != "registry" or named != key:
+        raise msgspec.ValidationError(f"the value names the key {named!r}")
+    return row
+
+
+def changed_at_ms(value: Value | None) -> int:
+    """The latest time at which something in a value was written down, in ms; 0 for nothing."""
+    if value is None:
+        return 0
+    if isinstance(value, Heartbeat):
+        return max((beat.recorded_at_ms for beat in value.beats), default=0)
+    if isinstance(value, Manifest):
+        return value.from_ms
+    if isinstance(value, BlockRow):
+        return value.current.as_of_ms
+    return max((max(e.recorded_at_ms, e.end_recorded_at_ms or 0) for e in value.timeline), default=0)

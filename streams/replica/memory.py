@@ -1,0 +1,119 @@
+"""A replica in dicts: for replays, tests and registries under about five million rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import Row
+from streams.contracts.reputation import SanctionRow
+from streams.replica.changes import Applied, Bad, Change, SkeletonsOf, Value, decode
+from streams.replica.marks import BadChanges, Marks
+
+V = TypeVar("V")
+
+
+def no_skeletons(row: Row) -> Iterable[str]:
+    """For readers that ask for no lookalikes."""
+    return ()
+
+
+class MemoryReplica:
+    """Decoded rows in dicts. See `base.Replica` for the contract."""
+
+    def __init__(self, skeletons_of: SkeletonsOf = no_skeletons) -> None:
+        self._skeletons_of = skeletons_of
+        self._marks = Marks()
+        self._bad = BadChanges()
+        self._rows: dict[str, Row] = {}
+        self._sanctions: dict[str, SanctionRow] = {}
+        self._policies: dict[str, PolicyRow] = {}
+        self._skeletons: dict[str, set[str]] = {}
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._stamp: tuple[dict[str, str], int] | None = None
+        self.row = self._rows.get
+        self.sanctions = self._sanctions.get
+        self.policy = self._policies.get
+        self.feed = self._marks.feed
+        self.manifests = self._marks.manifests
+
+    @property
+    def bad(self) -> list[Bad]:
+        return list(self._bad.kept)
+
+    @property
+    def bad_count(self) -> int:
+        return self._bad.count
+
+    def lookalikes(self, skeleton: str) -> tuple[str, ...]:
+        return tuple(sorted(self._skeletons.get(skeleton, ())))
+
+    def held(self, key: str, partition: int) -> RegistryValue | None:
+        if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
+            return self._marks.held(key, partition)
+        return self._rows.get(key)
+
+    def apply(self, changes: Iterable[Change]) -> list[Applied]:
+        applied: list[Applied] = []
+        for change in changes:
+            place = (change.entity, change.partition)
+            if change.offset < self._offsets.get(place, 0):
+                continue
+            self._offsets[place] = change.offset + 1
+            try:
+                new = None if change.value is None else decode(change.entity, change.key, change.value)
+            except ValueError as error:
+                self._bad.note(change, str(error))
+                continue
+            old = self._put(change, new)
+            applied.append(Applied(change.entity, change.partition, change.key, old, new))
+        return applied
+
+    def _put(self, change: Change, new: Value | None) -> Value | None:
+        key = change.key
+        if change.entity == "sanctions":
+            return _swap(self._sanctions, key, new if isinstance(new, SanctionRow) else None)
+        if change.entity == "policy":
+            return _swap(self._policies, key, new if isinstance(new, PolicyRow) else None)
+        if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
+            mark = new if isinstance(new, Heartbeat | Manifest) else None
+            return self._marks.put(key, change.partition, mark)
+        row = None if isinstance(new, Heartbeat | Manifest | PolicyRow | SanctionRow) else new
+        old = _swap(self._rows, key, row)
+        before = set() if old is None else set(self._skeletons_of(old))
+        after = set() if row is None else set(self._skeletons_of(row))
+        for skeleton in before - after:
+            self._skeletons[skeleton].discard(key)
+        for skeleton in after - before:
+            self._skeletons.setdefault(skeleton, set()).add(key)
+        return old
+
+    def next_offsets(self) -> dict[tuple[str, int], int]:
+        return dict(self._offsets)
+
+    def usable(self, topic_ids: Mapping[str, str], now_ms: int, max_age_ms: int) -> bool:
+        if self._stamp is None:
+            return False
+        held, at_ms = self._stamp
+        return held == dict(topic_ids) and now_ms - at_ms <= max_age_ms
+
+    def stamp(self, topic_ids: Mapping[str, str], now_ms: int) -> None:
+        self._stamp = (dict(topic_ids), now_ms)
+
+    def wipe(self) -> None:
+        for held in (self._rows, self._sanctions, self._policies, self._skeletons, self._offsets):
+            held.clear()
+        self._marks.clear()
+        self._stamp = None
+
+    def close(self) -> None:
+        self.wipe()
+
+
+def _swap(held: dict[str, V], key: str, value: V | None) -> V | None:
+    old = held.pop(key, None)
+    if value is not None:
+        held[key] = value
+    return old
