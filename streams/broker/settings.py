@@ -60,7 +60,7 @@ def properties(port: int, controller_port: int, log_dir: Path, extra: Mapping[st
 def free_port(*taken: int) -> int:
     """A TCP port of 127.0.0.1 that nobody listens on now. Raises BrokerError when none is found."""
     # Random, not upwards: two sessions that start at once should not race for the same port.
-    for port in random.sample(_PORTS, 200):
+    for port in random.sample(_PORTS, len(_PORTS)):
         if port not in taken and is_free(port):
             return port
     raise BrokerError("No free port between 20000 and 31999 on 127.0.0.1: stop what listens there.")

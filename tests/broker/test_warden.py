@@ -57,7 +57,7 @@ def test_it_lets_the_command_run(start: Start) -> None:
 
 def test_its_time_is_over(start: Start) -> None:
     process, pid = start(0.3)
-    process.wait(10)
+    process.wait(5)
     assert not lives(pid)
 
 
@@ -65,12 +65,12 @@ def test_its_starter_is_gone(start: Start) -> None:
     process, pid = start(0)
     assert process.stdin
     process.stdin.close()
-    process.wait(10)
+    process.wait(5)
     assert not lives(pid)
 
 
 def test_it_is_told_to_stop(start: Start) -> None:
     process, pid = start(0)
     process.terminate()
-    process.wait(10)
+    process.wait(5)
     assert not lives(pid)
