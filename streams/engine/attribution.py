@@ -1,0 +1,91 @@
+"""Attribution: against whom does a report count? A spoofed number's owner is a victim, never charged.
+
+Genuine = no check FAILs and at least one authenticates (route binding, or the origin that the network set).
+"""
+
+from __future__ import annotations
+
+from streams.contracts.messages import Content, Message, Sender
+from streams.contracts.reports import Report
+from streams.contracts.reputation import Basis, Vote
+from streams.engine.case import Case
+from streams.engine.checks import run_checks
+from streams.engine.fingerprint import fingerprint
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys, state_pseudonym
+from streams.engine.subjects import campaign_subject, sender_subject
+from streams.engine.view import View
+
+
+class ReportRefused(ValueError):
+    """A report that cannot be counted. `reason` is a code for the dead letter."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+def attribute(report: Report, view: View, policies: Policies, keys: Keys) -> tuple[Vote, ...]:
+    """The votes of a report, judged with the rows as of `message_at_ms`. Raises ReportRefused."""
+    policy = policies.at(view, report.message_at_ms)
+    pack = policy.pack
+    if report.reported_at_ms > report.ingested_at_ms + pack.skew_ms:
+        raise ReportRefused("REPORT_FROM_THE_FUTURE", "reported after it was ingested")
+    if report.message_at_ms > report.reported_at_ms + pack.skew_ms:
+        raise ReportRefused("REPORT_FROM_THE_FUTURE", "reported before the message came")
+    if report.ingested_at_ms - report.reported_at_ms > pack.late_report_ms:
+        raise ReportRefused("REPORT_TOO_LATE", "ingested more than the policy's lateness after it was made")
+    if report.category in pack.not_spam:
+        return ()
+    case = Case(_as_message(report), view, policy)
+    return tuple(_vote(report, subject, basis, keys) for subject, basis in _charged(report, case, keys))
+
+
+def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
+    checks = run_checks(case)
+    failed = any(c.outcome == "FAIL" for c in checks)
+    passed = {c.name for c in checks if c.outcome == "PASS"}
+    relay = report.route.relay_id
+    if not failed and "route" in passed:
+        charged: list[tuple[str, Basis]] = [(sender_subject(case, keys), "rate")]
+        if report.route.account_id is not None:
+            charged.append((f"account:{report.route.account_id}", "rate"))
+        return charged
+    mark = fingerprint(report.text) if report.text else None
+    campaign: list[tuple[str, Basis]] = [(campaign_subject(relay, mark), "count")] if mark else []
+    if not failed and "origin" in passed:
+        return [(sender_subject(case, keys), "count"), *campaign]
+    return [*campaign, (f"relay:{relay}", "count")] if relay else campaign
+
+
+def _vote(report: Report, subject: str, basis: Basis, keys: Keys) -> Vote:
+    return Vote(
+        subject=subject,
+        reporter=state_pseudonym(keys, report.reporter.removeprefix("+")),
+        group=report.reporter_group,
+        basis=basis,
+        leg=report.leg,
+        report_id=report.report_id,
+        message_at_ms=report.message_at_ms,
+        reported_at_ms=report.reported_at_ms,
+        ingested_at_ms=report.ingested_at_ms,
+        category=report.category,
+    )
+
+
+def _as_message(report: Report) -> Message:
+    """The reported message as the gate would have seen it, at the time it came."""
+    return Message(
+        event_id=report.report_id,
+        producer="report",
+        event_time_ms=report.message_at_ms,
+        ingested_at_ms=report.message_at_ms,
+        leg=report.leg,
+        channel=report.channel,
+        traffic_class=report.traffic_class or ("p2p" if report.channel == "mo" else "a2p"),
+        sender=Sender(address=report.displayed_sender),
+        origin_number=report.origin_number,
+        recipient=report.reporter,
+        route=report.route,
+        content=Content(text=report.text or ""),
+    )

@@ -1,0 +1,188 @@
+"""One message under judgement: what it claims, the rows read for it at its event time, and their versions.
+
+Every read goes through the case, so that a decision can name the version of each row it rests on, in order.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, NamedTuple, TypeVar
+
+from streams.contracts.base import Entry
+from streams.contracts.messages import Message
+from streams.contracts.registry import (
+    AccountEntry, AccountRow, AllowEntry, AllowRow, BlockRow, DnoEntry, DnoRow, InstitutionEntry, InstitutionRow,
+    NumberRow, NumberStatus, PermissionEntry, PermissionRow, RelayEntry, RelayRow, ResellerEntry, ResellerRow,
+    SenderEntry, SenderRow,
+)  # fmt: skip
+from streams.contracts.reputation import SanctionEntry
+from streams.engine.blocks import state_at
+from streams.engine.feeds import Absence, absence, fresh
+from streams.engine.numberplan import block_key
+from streams.engine.policy import Policy
+from streams.engine.senders import SenderId, classify
+from streams.engine.timeline import all_current, current, newest_recorded, visible
+from streams.engine.view import View
+
+LONG_AGO = -(2**53)
+E = TypeVar("E", bound=Entry)
+
+
+class Read(NamedTuple, Generic[E]):
+    """What stood under a key at e: the entry that counts, or none because it expired, or no row at all."""
+
+    entry: E | None
+    expired: bool
+    since_ms: int
+
+    @property
+    def absent(self) -> bool:
+        """No row was recorded by e. Proves nothing by itself (closed world)."""
+        return self.entry is None and not self.expired
+
+
+ABSENT: Read[Entry] = Read(None, False, LONG_AGO)
+
+
+class NumberFact(NamedTuple):
+    """A number's state at e. source: 'row', 'block' or '' (nobody said anything)."""
+
+    status: NumberStatus
+    source: str
+    from_ms: int
+    since_ms: int
+    owner_epoch: int
+
+
+class Case:
+    """A message, the view and the policy that counts for it; caches what several checks read."""
+
+    __slots__ = ("_number", "_reads", "_rows", "e_ms", "flags", "message", "pack", "policy", "sender", "view")
+
+    def __init__(self, message: Message, view: View, policy: Policy) -> None:
+        self.message, self.view, self.policy, self.pack = message, view, policy, policy.pack
+        self.e_ms, late = effective_time(message, policy.pack.skew_ms)
+        self.sender: SenderId = classify(message.sender.address, message.sender.ton, self.pack.grammar)
+        self.flags: list[str] = [*self.sender.flags]
+        if late:
+            self.flags.append("time_from_ingest")
+        self._reads: dict[str, str] = {}
+        self._rows: dict[str, Read[Entry]] = {}
+        self._number: NumberFact | None = None
+
+    def _read(self, key: str, row_type: type) -> Read[Entry]:
+        held = self._rows.get(key)
+        if held is not None:
+            return held
+        row = self.view.row(key)
+        if row is None or type(row) is not row_type:
+            found, version = ABSENT, "-"
+        else:
+            entry: Entry | None = current(row.timeline, self.e_ms)
+            if entry is not None:
+                found, version = Read(entry, False, entry.recorded_at_ms), str(entry.version)
+            elif visible(row.timeline, self.e_ms):
+                found, version = Read(None, True, newest_recorded(row.timeline, self.e_ms)), "x"
+            else:
+                found, version = ABSENT, "-"
+        self._reads[key] = version
+        self._rows[key] = found
+        return found
+
+    # One accessor for each kind of row, so that a check says what it reads and gets the right type.
+    def sender_row(self, key: str | None = None) -> Read[SenderEntry]:
+        """The registration of the sender (or of another sender's key)."""
+        return self._read(f"sender:{key or self.sender.key}", SenderRow)  # type: ignore[return-value]  # by row_type
+
+    def account_row(self, account: str) -> Read[AccountEntry]:
+        """The row of an account."""
+        return self._read(f"account:{account}", AccountRow)  # type: ignore[return-value]  # by row_type
+
+    def reseller_row(self, reseller: str) -> Read[ResellerEntry]:
+        """The row of a reseller."""
+        return self._read(f"reseller:{reseller}", ResellerRow)  # type: ignore[return-value]  # by row_type
+
+    def relay_row(self, relay: str) -> Read[RelayEntry]:
+        """The row of a relay."""
+        return self._read(f"relay:{relay}", RelayRow)  # type: ignore[return-value]  # by row_type
+
+    def dno_row(self) -> Read[DnoEntry]:
+        """The do-not-originate entry of the sender."""
+        return self._read(f"dno:{self.sender.key}", DnoRow)  # type: ignore[return-value]  # by row_type
+
+    def institution_row(self, key: str) -> Read[InstitutionEntry]:
+        """An institution's row by its full key."""
+        return self._read(key, InstitutionRow)  # type: ignore[return-value]  # by row_type
+
+    def permission_row(self, origin_key: str) -> Read[PermissionEntry]:
+        """The permission of an origin number to show the sender."""
+        return self._read(f"permission:{origin_key}>{self.sender.key}", PermissionRow)  # type: ignore[return-value]  # by row_type
+
+    def allow_row(self) -> Read[AllowEntry]:
+        """The allow rule of the sender."""
+        return self._read(f"allow:{self.sender.key}", AllowRow)  # type: ignore[return-value]  # by row_type
+
+    def sanctions(self, subject: str) -> list[SanctionEntry]:
+        """All sanctions of a subject that count at e."""
+        row = self.view.sanctions(subject)
+        found = all_current(row.timeline, self.e_ms) if row is not None else []
+        self._reads["s:" + subject] = "+".join(str(s.version) for s in found) or "-"
+        return found
+
+    def lookalikes(self, skeleton: str) -> tuple[str, ...]:
+        """Keys of registry rows whose name looks like this skeleton."""
+        return self.view.lookalikes(skeleton)
+
+    def number(self) -> NumberFact:
+        """The state of the sender's number: its own row where one counts, else its block as of e."""
+        if self._number is None:
+            self._number = self._find_number()
+        return self._number
+
+    def _find_number(self) -> NumberFact:
+        number = self.sender.number
+        if number is None:
+            return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
+        row = self.view.row("number:" + number)
+        if isinstance(row, NumberRow) and (entry := current(row.timeline, self.e_ms)) is not None:
+            self._reads["number:" + number] = str(entry.version)
+            return NumberFact(entry.status, "row", entry.from_ms, entry.recorded_at_ms, entry.owner_epoch)
+        self._reads["number:" + number] = "-"
+        key = block_key(number)
+        block = self.view.row(key)
+        self._reads[key] = "-"
+        if not isinstance(block, BlockRow):
+            return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
+        for part in (block.current, block.previous):
+            if part is not None and part.as_of_ms <= self.e_ms:
+                self._reads[key] = part.generation
+                status = state_at(part.states, int(number[-4:]))
+                return NumberFact(status, "block", part.as_of_ms, part.as_of_ms, 0)
+        return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
+
+    def number_feed_fresh(self) -> bool:
+        """Whether the feed that vouches for this kind of number was alive at e."""
+        word = self.sender.word
+        return fresh(self.view, self.pack.feeds.get(word) if word else None, self.e_ms)
+
+    def absence(self, word: str | None) -> Absence:
+        """What "no row" means for a word at e."""
+        return absence(self.view, self.pack.feeds, word, self.e_ms)
+
+    def country_word(self, name: str) -> str:
+        """`sender` → `kr:sender`."""
+        return f"{self.pack.grammar.country}:{name}"
+
+    def versions_read(self) -> str:
+        """Versions of the rows read so far, in the order of reading; `-` for no row, `x` for an expired one."""
+        return ",".join(self._reads.values())
+
+    def keys_read(self) -> tuple[str, ...]:
+        """The keys behind `versions_read`, in the same order."""
+        return tuple(self._reads)
+
+
+def effective_time(message: Message, skew_ms: int) -> tuple[int, bool]:
+    """Event time, or ingest time (and True) when the two differ by more than the policy's skew."""
+    if abs(message.event_time_ms - message.ingested_at_ms) > skew_ms:
+        return message.ingested_at_ms, True
+    return message.event_time_ms, False

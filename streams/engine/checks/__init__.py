@@ -1,0 +1,41 @@
+"""Gate 1: every check, in the order in which they are asked. One file each; a check that does not apply says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streams.engine.case import Case
+from streams.engine.checks import (
+    abroad, allocation, certification, dno, format, names, origin, registration, route, source, status,
+)  # fmt: skip
+from streams.engine.outcome import Check
+
+CheckFunction = Callable[[Case], Check | None]
+
+CHECKS: tuple[tuple[str, CheckFunction], ...] = (
+    (format.NAME, format.check),
+    (allocation.NAME, allocation.check),
+    (status.NAME, status.check),
+    (dno.NAME, dno.check),
+    (registration.NAME, registration.check),
+    (route.NAME, route.check),
+    (names.INSTITUTION, names.institution),
+    (names.LOOKALIKE, names.lookalike),
+    (certification.NAME, certification.check),
+    (origin.NAME, origin.check),
+    (abroad.NAME, abroad.check),
+    (source.NAME, source.check),
+)
+
+
+def run_checks(case: Case) -> list[Check]:
+    """Ask every check. Our own error is UNKNOWN with CHECK_FAILED, never a block."""
+    answers: list[Check] = []
+    for name, function in CHECKS:
+        try:
+            answer = function(case)
+        except Exception as error:  # any error of ours: the message must not pay for it
+            answer = Check(name, "UNKNOWN", ("CHECK_FAILED",), {"why": type(error).__name__}, gate="own")
+        if answer is not None:
+            answers.append(answer)
+    return answers

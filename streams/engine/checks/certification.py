@@ -1,0 +1,67 @@
+"""certification: may these hands carry mass traffic? Relay, every reseller in the chain, and the account."""
+
+from __future__ import annotations
+
+from streams.contracts.decisions import Evidence
+from streams.engine.case import Case, Read
+from streams.engine.outcome import LONG_AGO, Check
+
+NAME = "certification"
+PASS = Check(NAME, "PASS", gate="standing")
+
+
+class _Findings:
+    __slots__ = ("codes", "evidence", "known", "since_ms", "why")
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+        self.evidence: dict[str, Evidence] = {}
+        self.since_ms = LONG_AGO
+        self.why = ""
+        self.known = False
+
+    def failed(self, code: str, what: str, since_ms: int) -> None:
+        if code not in self.codes:
+            self.codes.append(code)
+        self.evidence[what] = code
+        self.since_ms = max(self.since_ms, since_ms)
+
+
+def check(case: Case) -> Check | None:
+    """FAIL RELAY_UNKNOWN, RESELLER_UNCERTIFIED, ACCOUNT_UNKNOWN, ACCOUNT_SUSPENDED; each that holds is named."""
+    route, found = case.message.route, _Findings()
+    if route.relay_id is None and not route.chain and route.account_id is None:
+        return None
+    if route.relay_id is not None:
+        relay = case.relay_row(route.relay_id)
+        suspended = relay.entry is not None and relay.entry.state != "active"
+        _judge(case, found, "relay", route.relay_id, relay, suspended, "RELAY_UNKNOWN", "RELAY_UNKNOWN")
+    for name in route.chain:
+        reseller = case.reseller_row(name)
+        barred = reseller.entry is not None and reseller.entry.state != "active"
+        _judge(case, found, "reseller", name, reseller, barred, "RESELLER_UNCERTIFIED", "RESELLER_UNCERTIFIED")
+    if route.account_id is not None:
+        account = case.account_row(route.account_id)
+        held = account.entry is not None and account.entry.state != "active"
+        _judge(case, found, "account", route.account_id, account, held, "ACCOUNT_UNKNOWN", "ACCOUNT_SUSPENDED")
+    if found.codes:
+        return Check(NAME, "FAIL", tuple(found.codes), found.evidence, found.since_ms, "BLOCK", "standing")
+    if found.why:
+        return Check(NAME, "UNKNOWN", (), {"why": found.why}, gate="standing")
+    return PASS
+
+
+def _judge(
+    case: Case, found: _Findings, word: str, name: str, read: Read, barred: bool, missing: str, bad: str
+) -> None:  # fmt: skip
+    what = f"{word}:{name}"
+    if barred:
+        found.failed(bad, what, read.since_ms)
+    elif read.expired:
+        found.failed(missing, what, read.since_ms)
+    elif read.entry is None:
+        absence = case.absence(case.country_word(word))
+        if absence.proved:
+            found.failed(missing, what, absence.since_ms)
+        else:
+            found.why = absence.why

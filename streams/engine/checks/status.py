@@ -1,0 +1,27 @@
+"""status: is the number in service? Status changes within minutes, so a FAIL needs its feed fresh at event time."""
+
+from __future__ import annotations
+
+from streams.engine.case import Case
+from streams.engine.outcome import Check, fail, unknown
+
+NAME = "status"
+PASS = Check(NAME, "PASS")
+_CODES = {"terminated": "NUMBER_TERMINATED", "suspended": "NUMBER_SUSPENDED"}
+
+
+def check(case: Case) -> Check | None:
+    """FAIL NUMBER_TERMINATED (after the pack's grace) or NUMBER_SUSPENDED. Ported out is in service elsewhere."""
+    if case.sender.number is None or case.sender.word is None:
+        return None
+    fact = case.number()
+    if fact.status in ("active", "ported_out"):
+        return PASS
+    code = _CODES.get(fact.status)
+    if code is None:
+        return unknown(NAME, "no status known")
+    if not case.number_feed_fresh():
+        return unknown(NAME, f"{case.pack.feeds.get(case.sender.word, 'no feed')} is stale")
+    if fact.status == "terminated" and fact.source == "row" and case.e_ms < fact.from_ms + case.pack.terminated_grace_ms:
+        return PASS
+    return fail(NAME, code, {"state": fact.status, "from_ms": fact.from_ms}, fact.since_ms)

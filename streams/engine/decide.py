@@ -1,0 +1,209 @@
+"""decide: one message, the rows as of its event time, one policy → one decision, the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+import phonenumbers
+
+from streams.contracts.decisions import (
+    CheckRecord, Decision, Mode, Reason, RouteSeen, SenderSeen, Shadow, Versions,
+)  # fmt: skip
+from streams.contracts.messages import Leg, Message
+from streams.engine.allowlist import allows
+from streams.engine.case import LONG_AGO, Case, effective_time
+from streams.engine.checks import run_checks
+from streams.engine.fingerprint import fingerprint
+from streams.engine.intake import identity
+from streams.engine.outcome import Check
+from streams.engine.policy import Policies, Policy
+from streams.engine.precedence import MODE_ORDER, Objection, judge, reasons_of
+from streams.engine.pseudonym import Keys, input_hash, pseudonym
+from streams.engine.reputation import Hit, hits
+from streams.engine.skeleton import DATA_SHA256
+from streams.engine.subjects import clear_subjects, is_business, sanctionable, sender_subject
+from streams.engine.view import View
+
+ENGINE_VERSION = "0.1.0"
+DATA_VERSION = hashlib.sha256(
+    f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}".encode()
+).hexdigest()[:12]
+
+
+class Decider:
+    """Decides messages. Holds no state but the policies and keys it was given; every gate gives the same answer."""
+
+    def __init__(self, policies: Policies, keys: Keys) -> None:
+        self.policies, self.keys = policies, keys
+
+    def decide(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decision:
+        """The decision on a message whose bytes were `raw`; `flags` are what intake noted. `observed` is left empty."""
+        policy = self.policies.at(view, message.event_time_ms)
+        e_ms, late = effective_time(message, policy.pack.skew_ms)
+        if late:
+            policy = self.policies.at(view, e_ms)
+        try:
+            case = Case(message, view, policy)
+            case.flags.extend(flags)
+            return self._conclude(case, raw, run_checks(case))
+        except Exception as error:  # any error of ours: the message must not pay for it
+            own = CheckRecord(check="decide", outcome="UNKNOWN", evidence={"why": type(error).__name__})
+            return self._allowed(
+                (message.producer, message.leg, message.event_id), e_ms, raw, policy, "CHECK_FAILED", (own,)
+            )
+
+    def invalid(self, raw: bytes, reason: str) -> Decision | None:
+        """ALLOW with EVENT_INVALID for bytes that are no event but name one, so that nobody waits; None otherwise."""
+        named = identity(raw)
+        if named is None:
+            return None
+        why = CheckRecord(check="intake", outcome="UNKNOWN", evidence={"why": reason})
+        ids = (named.producer, named.leg, named.event_id)
+        return self._allowed(ids, named.at_ms, raw, self.policies.default, "EVENT_INVALID", (why,))
+
+    def _allowed(
+        self, ids: tuple[str, Leg, str], at_ms: int, raw: bytes, policy: Policy, code: str, why: tuple[CheckRecord, ...]
+    ) -> Decision:
+        producer, leg, event_id = ids
+        return Decision(
+            decision_id=decision_id(producer, leg, event_id),
+            event_id=event_id,
+            event_time_ms=at_ms,
+            leg=leg,
+            verdict="ALLOW",
+            action="DELIVER",
+            reasons=(Reason(code=code, gate="own", mode="OBSERVE"),),
+            checks=why,
+            sender=SenderSeen(key="~", kind="unread", registered=False),
+            recipient="~",
+            versions=self._versions(policy, "", raw),
+        )
+
+    def _versions(self, policy: Policy, read: str, raw: bytes) -> Versions:
+        return Versions(
+            policy=policy.version,
+            read=read,
+            data=DATA_VERSION,
+            input=input_hash(self.keys, raw),
+            engine=ENGINE_VERSION,
+        )
+
+    def _conclude(self, case: Case, raw: bytes, checks: list[Check]) -> Decision:
+        message, pack, keys = case.message, case.pack, self.keys
+        mark = fingerprint(message.content.text)
+        sender = sender_subject(case, keys)
+        route_passes = any(c.name == "route" and c.outcome == "PASS" for c in checks)
+        stopped = hits(case, sanctionable(case, sender, keys, mark), route_passes)
+        objections = [*objections_of(checks, case.policy), *_sanction_objections(stopped, case.policy)]
+        allowed = allows(case, route_passes)
+        outcome = judge(objections, allowed, pack.ranks)
+        business = is_business(case)
+        entry = case.sender_row().entry if business or message.traffic_class == "a2p" else None
+        return Decision(
+            decision_id=decision_id(message.producer, message.leg, message.event_id),
+            event_id=message.event_id,
+            event_time_ms=case.e_ms,
+            leg=message.leg,
+            verdict=outcome.verdict,
+            action=outcome.action,
+            label=pack.label if outcome.action == "LABEL" else None,
+            reasons=reasons_of(objections, pack.ranks),
+            passed=tuple(c.name for c in checks if c.outcome == "PASS"),
+            checks=(*_records(checks), *_sanction_records(stopped)),
+            won=outcome.won,
+            flags=tuple(case.flags),
+            shadow=_shadow(objections, allowed, case.policy, outcome.verdict),
+            leak=leak_of(case, checks),
+            sender=SenderSeen(
+                key=case.sender.key if business else pseudonym(keys, case.sender.key),
+                kind=case.sender.kind,
+                registered=entry is not None,
+            ),
+            recipient=pseudonym(keys, message.recipient.removeprefix("+")),
+            route=RouteSeen(relay_id=message.route.relay_id),
+            subjects=clear_subjects(case, sender),
+            fingerprint=mark,
+            versions=self._versions(case.policy, case.versions_read(), raw),
+        )
+
+
+def decision_id(producer: str, leg: str, event_id: str) -> str:
+    """20 hex digits of H(producer, leg, event id): a repeated event gets the same one."""
+    parts = b"\x00".join(p.encode("utf-8", "replace") for p in (producer, leg, event_id))
+    return hashlib.sha256(parts).hexdigest()[:20]
+
+
+def mode_of(policy: Policy, code: str, cap: Mode = "BLOCK") -> Mode:
+    """The mode a code runs in: the pack's, never stricter than the check's own cap."""
+    mode = policy.pack.modes.get(code, policy.pack.default_mode)
+    return mode if MODE_ORDER[mode] <= MODE_ORDER[cap] else cap
+
+
+def objections_of(checks: list[Check], policy: Policy) -> list[Objection]:
+    """What failed, with the mode each code runs in. UNKNOWN never objects; our own failure is named and harmless."""
+    found: list[Objection] = []
+    for check in checks:
+        for code in check.codes:
+            mode: Mode = "OBSERVE" if check.gate == "own" else mode_of(policy, code, check.cap)
+            found.append(Objection(code, check.gate, mode, policy.pack.actions.get(code, "REJECT")))
+    return found
+
+
+def _sanction_objections(stopped: list[Hit], policy: Policy) -> list[Objection]:
+    found: list[Objection] = []
+    for hit in stopped:
+        mode = mode_of(policy, "DIRECTIVE" if hit.directive else "SANCTION")
+        found.append(Objection(hit.entry.reason, "directive" if hit.directive else "reputation", mode, hit.action))
+    return found
+
+
+def _records(checks: list[Check]) -> list[CheckRecord]:
+    return [
+        CheckRecord(check=c.name, outcome=c.outcome, evidence=c.evidence) for c in checks if c.outcome != "PASS"
+    ]  # fmt: skip
+
+
+def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:
+    return [
+        CheckRecord(
+            check="sanctions",
+            outcome="FAIL",
+            evidence={"on": h.kind, "sanction_id": h.entry.sanction_id, "step": h.entry.step},
+        )
+        for h in stopped
+    ]
+
+
+def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, verdict: str) -> Shadow | None:
+    """What the enforce profile would say, where it differs from what was said."""
+    enforce = policy.pack.enforce
+    raised: list[Objection] = []
+    for o in objections:
+        name = {"directive": "DIRECTIVE", "reputation": "SANCTION"}.get(o.gate, o.code)
+        target = enforce.get(name, o.mode)
+        raised.append(o._replace(mode=target) if MODE_ORDER[target] > MODE_ORDER[o.mode] else o)
+    outcome = judge(raised, allowed, policy.pack.ranks)
+    if outcome.verdict == verdict:
+        return None
+    codes = tuple(o.code for o in raised if o.mode == "BLOCK")
+    return Shadow(verdict=outcome.verdict, action=outcome.action, codes=codes)
+
+
+def leak_of(case: Case, checks: list[Check]) -> str | None:
+    """What the origination gate should have stopped: a termination FAIL on a row recorded an epoch before upstream
+    said ALLOW. `no_gate` when no upstream verdict came with it, or one older than the skew (backdating hides nothing).
+    """
+    message = case.message
+    if message.leg != "termination":
+        return None
+    failed = [c for c in checks if c.outcome == "FAIL" and c.gate != "own"]
+    if not failed:
+        return None
+    upstream = message.upstream
+    if upstream is None or case.e_ms - upstream.event_time_ms > case.pack.skew_ms:
+        return "no_gate"
+    if upstream.verdict != "ALLOW":
+        return None
+    known_by = upstream.event_time_ms - case.pack.epoch_ms
+    return next((c.codes[0] for c in failed if c.since_ms <= known_by or c.since_ms == LONG_AGO), None)

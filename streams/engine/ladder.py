@@ -1,0 +1,163 @@
+"""The ladder: what follows when a tally reaches a threshold, and from when.
+
+A sanction is a function of (subject, step, start epoch) alone: every worker that sees the same votes derives the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from streams.contracts.messages import Leg
+from streams.contracts.reports import Scope
+from streams.contracts.reputation import Finding, StepName
+from streams.engine.epochs import effect_of, epoch_of, start_of
+from streams.engine.pack import Pack, Thresholds
+from streams.engine.policy import Policy
+from streams.engine.reputation import STRICTNESS
+from streams.engine.tally import MAX_VOTERS, WINDOWS, Tally, delivered, reporters
+
+NEVER = -(2**53)
+PPM = 1_000_000
+
+
+class Reached(NamedTuple):
+    """A threshold that holds: the longest window in which it does."""
+
+    step: StepName
+    window: str
+    counts: dict[str, int]
+
+
+def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int) -> None:
+    """Derive the subject's findings again from `from_epoch` on (in place).
+
+    closed_through: the last epoch that the meter has closed; a rate is not judged beyond it (UNKNOWN: it never
+    escalates on its own ignorance) and is judged when the traffic arrives.
+    """
+    pack = policy.pack
+    state.findings = [f for f in state.findings if _reached_in(f, pack) < from_epoch]
+    for epoch in state.epochs:
+        if epoch < from_epoch:
+            continue
+        if state.basis == "rate" and closed_through < epoch - 1:
+            return
+        state.evaluated = max(state.evaluated, epoch)
+        cleared, warned = _before(state.findings, epoch, pack)
+        if epoch <= cleared:
+            continue
+        reached = _reached(state, epoch, cleared, pack)
+        if reached is not None and not (reached.step == "WARN" and warned):
+            state.findings = [*state.findings, _finding(state.subject, reached, epoch, policy)]
+
+
+def pending(state: Tally, closed_through: int) -> int | None:
+    """The first epoch with votes by rate that could not be judged yet but can be now, or None."""
+    if state.basis != "rate":
+        return None
+    return next((n for n in state.epochs if n > state.evaluated and n - 1 <= closed_through), None)
+
+
+def emitted(state: Tally, epoch: int, pack: Pack) -> list[Finding]:
+    """The findings that a vote or delta of this epoch stands behind: what a redelivery must emit again."""
+    return [f for f in state.findings if _reached_in(f, pack) >= epoch - 1]
+
+
+def _reached_in(finding: Finding, pack: Pack) -> int:
+    return epoch_of(finding.from_ms, pack.epoch_ms) - 2
+
+
+def _before(findings: list[Finding], epoch: int, pack: Pack) -> tuple[int, bool]:
+    """(votes up to this epoch are spent, whether a warning was given since): renewal needs fresh votes."""
+    cleared, warned = NEVER, False
+    for finding in findings:
+        if _reached_in(finding, pack) >= epoch:
+            continue
+        if STRICTNESS[finding.step] >= STRICTNESS["TEMP_BLOCK"] and finding.to_ms is not None:
+            cleared, warned = epoch_of(finding.to_ms, pack.epoch_ms), False
+        elif finding.step == "WARN":
+            warned = finding.to_ms is None or finding.to_ms > start_of(epoch, pack.epoch_ms)
+    return cleared, warned
+
+
+def _reached(state: Tally, epoch: int, cleared: int, pack: Pack) -> Reached | None:
+    kind = state.subject.partition(":")[0]
+    thresholds = pack.thresholds.get(kind)
+    if thresholds is None:
+        return None
+    counted = _by_rate(state, epoch, cleared, pack, thresholds) if state.basis == "rate" else _by_count(
+        state, epoch, cleared, pack, thresholds
+    )  # fmt: skip
+    best: Reached | None = None
+    for reached in counted:  # windows from short to long: the longest that holds names the reason
+        if best is None or STRICTNESS[reached.step] >= STRICTNESS[best.step]:
+            best = reached
+    if best is not None and STRICTNESS[best.step] > STRICTNESS[pack.ladder.max_step.get(kind, "TEMP_BLOCK")]:
+        return best._replace(step="WARN")
+    return best
+
+
+def _by_count(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds) -> list[Reached]:
+    end, found = start_of(epoch + 1, pack.epoch_ms), []
+    for window in WINDOWS:
+        limits = thresholds.count.get(window)
+        if limits is None:
+            continue
+        voters, weight = reporters(state, window, end, epoch, cleared, pack.time_zone)
+        step = _step(weight, limits.warn * 1000, limits.critical * 1000, saturated=voters >= MAX_VOTERS)
+        if step is not None:
+            found.append(Reached(step, window, {window: voters}))
+    return found
+
+
+def _by_rate(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds) -> list[Reached]:
+    # Reporters and deliveries of the same epochs: those that ended before this one began.
+    end, found = start_of(epoch, pack.epoch_ms), []
+    for window in WINDOWS:
+        limits = thresholds.rate_ppm.get(window)
+        if limits is None:
+            continue
+        voters, weight = reporters(state, window, end, epoch, cleared, pack.time_zone)
+        sample = delivered(state, window, end, pack)
+        if voters < thresholds.min_reporters or sample < thresholds.min_delivered:
+            continue
+        ppm = weight * PPM // (1000 * sample)
+        step = _step(ppm, limits.warn, limits.critical, saturated=voters >= MAX_VOTERS)
+        if step is not None:
+            found.append(Reached(step, window, {window: voters, "delivered": sample, "ppm": ppm}))
+    return found
+
+
+def _step(value: int, warn: int, critical: int, *, saturated: bool) -> StepName | None:
+    if critical and value >= critical:
+        # A saturated tally no longer knows how many there are: from there only a person escalates.
+        return "WARN" if saturated else "TEMP_BLOCK"
+    return "WARN" if value >= warn else None
+
+
+def _finding(subject: str, reached: Reached, epoch: int, policy: Policy) -> Finding:
+    pack = policy.pack
+    kind = subject.partition(":")[0]
+    from_ms = effect_of(epoch, pack.epoch_ms)
+    level = "CRITICAL" if reached.step == "TEMP_BLOCK" else "WARN"
+    rate = "RATE_" if "ppm" in reached.counts else ""
+    legs: tuple[Leg, ...] = tuple(leg for leg in pack.ladder.legs.get(kind, ()))
+    return Finding(
+        subject=subject,
+        finding_id=sanction_id(subject, reached.step, epoch_of(from_ms, pack.epoch_ms)),
+        source="tally",
+        step=reached.step,
+        from_ms=from_ms,
+        to_ms=from_ms + pack.ladder.temp_block_ms,
+        recorded_at_ms=start_of(epoch + 1, pack.epoch_ms),
+        reason=f"REPORTS_{rate}{level}_{reached.window.upper()}",
+        counts=reached.counts,
+        policy=policy.version,
+        scope=Scope(legs=legs),
+        version=epoch_of(from_ms, pack.epoch_ms),
+    )
+
+
+def sanction_id(subject: str, step: str, start_epoch: int) -> str:
+    """20 hex digits of H(subject, step, start epoch)."""
+    return hashlib.sha256(f"{subject}/{step}/{start_epoch}".encode()).hexdigest()[:20]

@@ -1,0 +1,88 @@
+"""A pack: one jurisdiction's rules as data, in one profile. Validated whole at load; its hash names the policy."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.contracts.decisions import Action, Mode
+from streams.contracts.policy import Profile
+
+
+class PackPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the pack. A misspelt key is an error, never ignored."""
+
+
+class Grammar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):
+    """What a sender may look like. Compared and cached by identity: one object for each loaded pack.
+
+    patterns: (regular expression over the national number, kind), first match wins; kind `malformed` refuses.
+    Empty = libphonenumber's ranges. words: kind → what a feed must be complete for.
+    """
+
+    country: str
+    country_code: int = 0
+    region: str = ""
+    trunk: str = ""
+    patterns: tuple[tuple[str, str], ...] = ()
+    alphanumeric: str = ""
+    words: dict[str, str] = {}
+    personal: tuple[str, ...] = ("mobile", "fixed", "voip", "foreign")
+    not_dialable: tuple[str, ...] = ()
+    allowed: dict[str, tuple[str, ...]] = {}
+
+
+class Window(PackPart, kw_only=True):
+    """Distinct reporters (count basis) or reporters per million delivered (rate basis) in a window."""
+
+    warn: int
+    critical: int
+
+
+class Thresholds(PackPart, kw_only=True):
+    """Windows are named 1h, 24h and 10d. `critical` 0 = never by itself."""
+
+    count: dict[str, Window] = {}
+    rate_ppm: dict[str, Window] = {}
+    min_reporters: int = 5
+    min_delivered: int = 500
+
+
+class Ladder(PackPart, kw_only=True):
+    """What follows from a threshold. Relay, reseller and host never get more than WARN by themselves."""
+
+    temp_block_ms: int = 48 * 3_600_000
+    max_step: dict[str, str] = {}
+    legs: dict[str, tuple[str, ...]] = {}
+
+
+class Pack(PackPart, kw_only=True):
+    """Everything a jurisdiction may decide for itself. Times in `_ms`, shares in permille, rates in parts per million."""
+
+    jurisdiction: str
+    profile: Profile
+    time_zone: str = "UTC"
+    epoch_ms: int = 60_000
+    skew_ms: int = 300_000
+    grammar: Grammar
+    feeds: dict[str, str] = {}
+    registration: dict[str, tuple[str, ...]] = {}
+    terminated_grace_ms: int = 0
+    cannot_roam: tuple[str, ...] = ()
+    hlr_max_age_ms: int = 3_600_000
+    modes: dict[str, Mode] = {}
+    enforce: dict[str, Mode] = {}
+    default_mode: Mode = "OBSERVE"
+    actions: dict[str, Action] = {}
+    label: str = "suspected spam"
+    ranks: dict[str, int]
+    thresholds: dict[str, Thresholds] = {}
+    ladder: Ladder = Ladder()
+    not_spam: tuple[str, ...] = ("not_spam",)
+    late_report_ms: int = 7 * 86_400_000
+    shared_hosts: tuple[str, ...] = ()
+
+
+#: The ranks of precedence that a pack must number, each once; a lower number wins.
+RANKS = (
+    "directive", "emergency_allow", "forgery", "recipient_block", "protected_allow", "standing", "sanction", "content",
+)  # fmt: skip

@@ -1,0 +1,104 @@
+"""Which policy holds at an event's time: the shipped pack of the profile with the published overrides laid over it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import orjson
+
+from streams.contracts.policy import PolicyEntry, PolicyRow
+from streams.engine.pack import RANKS, Pack, Window
+from streams.engine.timeline import current
+from streams.engine.view import View
+
+PackData = Mapping[str, Any]
+
+
+class Policy(msgspec.Struct, frozen=True, eq=False):
+    """An effective pack and the hash that names it (`sha256:…` over its canonical JSON)."""
+
+    pack: Pack
+    version: str
+
+
+class Policies:
+    """Finds the policy at a time. `shipped` maps (jurisdiction, profile) to pack data as read from TOML.
+
+    With no policy published it is the shipped pack in profile `observe`: everything is allowed and observed.
+    """
+
+    def __init__(self, shipped: Mapping[tuple[str, str], PackData], jurisdiction: str) -> None:
+        self._shipped = shipped
+        self._jurisdiction = jurisdiction
+        self.default = build(shipped[(jurisdiction, "observe")])
+        self._row: PolicyRow | None = None
+        self._built: dict[int, Policy] = {}
+
+    def at(self, view: View, e_ms: int) -> Policy:
+        """The policy that counts at event time e. An entry that does not build is refused before it is published."""
+        row = view.policy(self._jurisdiction)
+        if row is None:
+            return self.default
+        entry = current(row.timeline, e_ms)
+        if entry is None:
+            return self.default
+        if row is not self._row:  # a new timeline: entries may have changed under their version
+            self._row, self._built = row, {}
+        found = self._built.get(entry.version)
+        if found is None:
+            found = self._built[entry.version] = self.of(entry)
+        return found
+
+    def of(self, entry: PolicyEntry) -> Policy:
+        """Build an entry's policy. Raises ValueError with a sentence that says what to change."""
+        return build(layer(self._shipped[(self._jurisdiction, entry.profile)], entry.pack))
+
+
+def layer(base: PackData, over: PackData) -> dict[str, Any]:
+    """`over` laid on `base`: tables merge key by key, everything else is replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        held = out.get(key)
+        out[key] = layer(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+    return out
+
+
+def build(data: PackData) -> Policy:
+    """Validate pack data whole. Raises ValueError with a sentence that says what to change."""
+    canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    return _build(canonical)
+
+
+@lru_cache(maxsize=32)
+def _build(canonical: bytes) -> Policy:
+    try:
+        pack = msgspec.json.decode(canonical, type=Pack)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"the pack is not valid: {error}") from error
+    _validate(pack)
+    return Policy(pack, "sha256:" + hashlib.sha256(canonical).hexdigest()[:32])
+
+
+def _validate(pack: Pack) -> None:
+    missing = [name for name in RANKS if name not in pack.ranks]
+    unknown = [name for name in pack.ranks if name not in RANKS]
+    if missing or unknown:
+        raise ValueError(f"ranks must number exactly {', '.join(RANKS)}; missing {missing}, unknown {unknown}")
+    if len(set(pack.ranks.values())) != len(pack.ranks):
+        raise ValueError(f"ranks must be unique integers, no ties: {dict(sorted(pack.ranks.items()))}")
+    if pack.epoch_ms < 1000 or 86_400_000 % pack.epoch_ms:
+        raise ValueError(f"epoch_ms must divide a day and be at least 1000, not {pack.epoch_ms}")
+    for subject, thresholds in pack.thresholds.items():
+        for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):
+            _validate_window(subject, *window)
+
+
+def _validate_window(subject: str, name: str, window: Window) -> None:
+    if name not in ("1h", "24h", "10d"):
+        raise ValueError(f"thresholds.{subject}: a window is 1h, 24h or 10d, not {name}")
+    if window.warn < 1 or (window.critical and window.critical < window.warn):
+        raise ValueError(f"thresholds.{subject}.{name}: 1 <= warn <= critical must hold (critical 0 = never)")

@@ -1,0 +1,69 @@
+"""Which rule wins: a total order of unique ranks, allow rules always evaluated, no ties.
+
+directive › emergency allow › forgery › recipient's own block › protected allowlist › standing › sanctions › content ›
+default ALLOW.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streams.contracts.decisions import Action, Gate, Mode, Reason
+from streams.contracts.messages import Verdict
+
+MODE_ORDER: dict[Mode, int] = {"OBSERVE": 0, "LABEL": 1, "BLOCK": 2}
+_RANK_OF_GATE: dict[Gate, str] = {
+    "directive": "directive",
+    "forgery": "forgery",
+    "standing": "standing",
+    "reputation": "sanction",
+    "recipient": "recipient_block",
+    "content": "content",
+}
+
+
+class Objection(NamedTuple):
+    """A code that speaks against the message, the mode it runs in and what a BLOCK of it does."""
+
+    code: str
+    gate: Gate
+    mode: Mode
+    action: Action
+
+
+class Outcome(NamedTuple):
+    """won: the rank that decided (`default` when nothing did)."""
+
+    verdict: Verdict
+    action: Action
+    won: str
+
+
+def judge(objections: list[Objection], allows: list[str], ranks: dict[str, int]) -> Outcome:
+    """The verdict. `allows` holds the ranks of the allow rules that apply."""
+    default = len(ranks) + max(ranks.values(), default=0)
+    allow_rank = min((ranks[name] for name in allows), default=default)
+    best: Objection | None = None
+    best_rank = allow_rank
+    label_rank = default
+    for objection in objections:
+        rank_name = _RANK_OF_GATE.get(objection.gate)
+        if rank_name is None:
+            continue
+        rank = ranks[rank_name]
+        if objection.mode == "BLOCK" and rank < best_rank:
+            best, best_rank = objection, rank
+        elif objection.mode == "LABEL":
+            label_rank = min(label_rank, rank)
+    if best is not None:
+        return Outcome("BLOCK", best.action, _RANK_OF_GATE[best.gate])
+    won = next((name for name in allows if ranks[name] == allow_rank), "default")
+    if label_rank < allow_rank:
+        return Outcome("ALLOW", "LABEL", won)
+    return Outcome("ALLOW", "DELIVER", won)
+
+
+def reasons_of(objections: list[Objection], ranks: dict[str, int]) -> tuple[Reason, ...]:
+    """The objections as reasons, the one with the highest precedence first."""
+    order = sorted(objections, key=lambda o: ranks.get(_RANK_OF_GATE.get(o.gate, ""), 1 << 30))
+    return tuple(Reason(code=o.code, gate=o.gate, mode=o.mode) for o in order)

@@ -1,0 +1,34 @@
+"""Pseudonyms: people's numbers leave the engine only as keyed hashes.
+
+A plain hash of a phone number is undone by trying all of them, so the hash is keyed (HMAC, RFC 2104). Publication keys
+rotate freely; the state key, under which votes and sanctions are kept, changes only by migration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import NamedTuple
+
+
+class Keys(NamedTuple):
+    """publication_id: at most 8 characters, shown in every pseudonym so that readers know which key it was."""
+
+    publication_id: str
+    publication: bytes
+    state: bytes
+
+
+def pseudonym(keys: Keys, text: str) -> str:
+    """`~<key id>.<16 hex digits>` under the publication key."""
+    return f"~{keys.publication_id}.{hmac.digest(keys.publication, text.encode('utf-8', 'replace'), 'sha256').hex()[:16]}"
+
+
+def state_pseudonym(keys: Keys, text: str) -> str:
+    """`~<20 hex digits>` under the state key, for votes, findings and sanctions."""
+    return "~" + hmac.digest(keys.state, text.encode("utf-8", "replace"), "sha256").hex()[:20]
+
+
+def input_hash(keys: Keys, raw: bytes) -> str:
+    """16 hex digits that prove which bytes were decided, without showing them."""
+    return hashlib.blake2b(raw, digest_size=8, key=keys.publication[:64]).hexdigest()

@@ -1,0 +1,100 @@
+"""Merge what a feed says into what is held under a key. One road in, one writer: the registrar."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.contracts.base import Entry
+from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.registry import BlockRow, TimelineRow
+from streams.engine.blocks import decode
+from streams.engine.feeds import merge_heartbeat
+
+#: Reports are judged with the rows as of up to ten days ago; two days are left for lateness.
+KEEP_MS = 12 * 86_400_000
+
+
+class RowRefused(ValueError):
+    """A feed's row that contradicts what is held. `reason` is a code for the dead letter."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | None:
+    """The value that stands under the key afterwards, or None when nothing changed. Raises RowRefused."""
+    if held is not None and type(held) is not type(new):
+        raise RowRefused("KIND_CHANGED", f"{type(held).__name__} is held, not {type(new).__name__}")
+    merged: RegistryValue
+    if isinstance(new, Heartbeat):
+        merged = merge_heartbeat(held if isinstance(held, Heartbeat) else None, new, KEEP_MS)
+    elif isinstance(new, Manifest):
+        merged = new
+    elif isinstance(new, BlockRow):
+        merged = _merge_block(held if isinstance(held, BlockRow) else None, new)
+    else:
+        if not new.key.startswith(_prefix(new)):
+            raise RowRefused("WRONG_KEY", f"a {_prefix(new)}… row under {new.key}")
+        merged = _merge_row(held, new)  # type: ignore[arg-type]  # same type as `new`, checked above
+    return None if merged == held else merged
+
+
+def _prefix(row: TimelineRow) -> str:
+    return f"{type(row).__struct_config__.tag}:"
+
+
+def _merge_block(held: BlockRow | None, new: BlockRow) -> BlockRow:
+    for part in (new.current, new.previous):
+        if part is not None:
+            try:
+                decode(part.states)
+            except ValueError as error:
+                raise RowRefused("BAD_BLOCK", str(error)) from error
+    if held is None or held.current == new.current:
+        return held or new
+    if new.current.as_of_ms <= held.current.as_of_ms:
+        raise RowRefused("OLD_GENERATION", f"{new.current.generation} is not newer than {held.current.generation}")
+    return BlockRow(key=new.key, current=new.current, previous=held.current)
+
+
+def _merge_row(held: TimelineRow | None, new: TimelineRow) -> TimelineRow:
+    entries: dict[int, Entry] = {e.version: e for e in held.timeline} if held is not None else {}
+    for entry in sorted(new.timeline, key=lambda e: e.version):
+        same = entries.get(entry.version)
+        if entry.to_ms is not None and entry.to_ms < entry.from_ms:
+            raise RowRefused("ENDS_BEFORE_IT_BEGINS", f"version {entry.version}")
+        if same is not None:
+            entries[entry.version] = _end(same, entry)
+        elif entries and entry.version < max(entries):
+            raise RowRefused("OLD_VERSION", f"version {entry.version}, but {max(entries)} is held")
+        else:
+            entries[entry.version] = entry
+    return msgspec.structs.replace(new, timeline=tuple(_prune(sorted(entries.values(), key=lambda e: e.version))))
+
+
+def _end(held: Entry, new: Entry) -> Entry:
+    """The same entry again, or its end: an end keeps recorded_at and version and is never before the change."""
+    if new == held:
+        return held
+    changed_at = new.end_recorded_at_ms if new.end_recorded_at_ms is not None else new.to_ms
+    alike = msgspec.structs.replace(new, to_ms=held.to_ms, end_recorded_at_ms=held.end_recorded_at_ms)
+    if alike != held:
+        raise RowRefused("VERSION_REUSED", f"version {new.version} says something else; give the change a new version")
+    if changed_at is None or (new.to_ms is not None and new.to_ms < changed_at):
+        raise RowRefused("END_IN_THE_PAST", f"version {new.version}: to_ms is before the change was recorded")
+    if held.to_ms is not None and held.to_ms < changed_at:
+        raise RowRefused("ALREADY_ENDED", f"version {new.version} ended before this change")
+    return msgspec.structs.replace(new, end_recorded_at_ms=changed_at)
+
+
+def _prune(entries: list[Entry]) -> list[Entry]:
+    """Drop entries whose end was recorded more than 12 days before the newest change; the last one always stays."""
+    newest = max(max(e.recorded_at_ms, e.end_recorded_at_ms or e.recorded_at_ms) for e in entries)
+    return [
+        e
+        for e in entries
+        if e is entries[-1]
+        or e.to_ms is None
+        or max(e.to_ms, e.end_recorded_at_ms or e.recorded_at_ms) >= newest - KEEP_MS
+    ]  # fmt: skip

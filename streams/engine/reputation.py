@@ -1,0 +1,64 @@
+"""Gate 2 at the message: which sanctions touch it, and what they do."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from streams.contracts.decisions import Action
+from streams.contracts.reputation import SanctionEntry
+from streams.engine.case import Case
+from streams.engine.epochs import epoch_of
+
+STRICTNESS = {"OBSERVE": 0, "WARN": 1, "THROTTLE": 2, "TEMP_BLOCK": 3, "BLOCK": 4}
+
+
+class Hit(NamedTuple):
+    """A sanction that stops this message."""
+
+    kind: str
+    entry: SanctionEntry
+    action: Action
+    directive: bool
+
+
+def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit]:
+    """The sanctions that stop the message, the strictest of each subject.
+
+    A campaign sanction never touches a message whose route binding is PASS: a copied bank template must not block
+    the bank. WARN and OBSERVE stop nothing.
+    """
+    found: list[Hit] = []
+    for subject in subjects:
+        kind = subject.partition(":")[0]
+        entries = [e for e in case.sanctions(subject) if _in_scope(e, case)]
+        if kind == "campaign" and genuine_route:
+            continue
+        for directive in (True, False):
+            side = [e for e in entries if (e.authority == "regulator") is directive]
+            hit = _strictest(case, kind, side, directive)
+            if hit is not None:
+                found.append(hit)
+    return found
+
+
+def _strictest(case: Case, kind: str, entries: list[SanctionEntry], directive: bool) -> Hit | None:
+    for entry in sorted(entries, key=lambda e: (-STRICTNESS[e.step], e.sanction_id)):
+        if STRICTNESS[entry.step] >= STRICTNESS["TEMP_BLOCK"]:
+            return Hit(kind, entry, "REJECT", directive)
+        if entry.step == "THROTTLE" and _throttled(case, entry.share_permille):
+            return Hit(kind, entry, "THROTTLE", directive)
+    return None
+
+
+def _in_scope(entry: SanctionEntry, case: Case) -> bool:
+    scope, message = entry.scope, case.message
+    return (not scope.legs or message.leg in scope.legs) and (not scope.channels or message.channel in scope.channels)
+
+
+def _throttled(case: Case, share_permille: int) -> bool:
+    """H(first event id, epoch) mod 1000 below the share: a retry gets a new chance in the next epoch."""
+    first = case.message.retry_of or case.message.event_id
+    epoch = epoch_of(case.e_ms, case.pack.epoch_ms)
+    drawn = hashlib.sha256(f"{first}/{epoch}".encode("utf-8", "replace")).digest()[:8]
+    return int.from_bytes(drawn, "big") % 1000 < share_permille

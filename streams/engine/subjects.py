@@ -1,0 +1,59 @@
+"""Subjects: what reports are counted against and sanctions are imposed on.
+
+`sender:<key>#<owner epoch>` (a reissued number does not inherit), `account:…`, `campaign:<relay or ->×<fingerprint>`,
+`relay:…`, `reseller:…`. Senders who are people stand there under the state key.
+"""
+
+from __future__ import annotations
+
+from streams.engine.case import Case
+from streams.engine.pseudonym import Keys, state_pseudonym
+
+
+def is_business(case: Case) -> bool:
+    """Whether the sender may be published in clear: registered to a business, or no person's line by its kind."""
+    if not case.sender.personal:
+        return True
+    entry = case.sender_row().entry
+    return entry is not None and entry.class_ == "business"
+
+
+def sender_subject(case: Case, keys: Keys) -> str:
+    """The sender's subject at the case's time."""
+    key = case.sender.key if is_business(case) else state_pseudonym(keys, case.sender.key)
+    return f"sender:{key}#{case.number().owner_epoch}"
+
+
+def campaign_subject(relay_id: str | None, fingerprint: str) -> str:
+    """The campaign of a text over a relay (`-` where the relay is not known)."""
+    return f"campaign:{relay_id or '-'}×{fingerprint}"
+
+
+def clear_subjects(case: Case, sender: str) -> tuple[str, ...]:
+    """The subjects that a decision lists: those that name no person."""
+    route = case.message.route
+    found = [] if "~" in sender else [sender]
+    if route.account_id is not None:
+        found.append(f"account:{route.account_id}")
+    found.extend(f"reseller:{name}" for name in route.chain)
+    if route.relay_id is not None:
+        found.append(f"relay:{route.relay_id}")
+    return tuple(found)
+
+
+def sanctionable(case: Case, sender: str, keys: Keys, fingerprint: str | None) -> tuple[str, ...]:
+    """Every subject under which this message may be under sanction, in a fixed order."""
+    personal = "" if "~" in sender else state_pseudonym(keys, case.sender.key)
+    found = [sender]
+    if personal and case.sender.personal:
+        # Registering a number must not shake off what was imposed on it before.
+        found.append(f"sender:{personal}#{case.number().owner_epoch}")
+    route = case.message.route
+    if fingerprint is not None:
+        found.append(campaign_subject(route.relay_id, fingerprint))
+    if route.account_id is not None:
+        found.append(f"account:{route.account_id}")
+    found.extend(f"reseller:{name}" for name in route.chain)
+    if route.relay_id is not None:
+        found.append(f"relay:{route.relay_id}")
+    return tuple(found)

@@ -1,0 +1,169 @@
+"""Tally: distinct reporters of a subject per window, as a state that merges.
+
+Adding a vote or a delta is commutative and idempotent for votes (a set with minima), and guarded by offsets for
+deltas, so duplicates and redeliveries change nothing and the order within an epoch does not matter.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from streams.contracts.reputation import Finding, Traffic, Vote
+from streams.engine.epochs import epoch_of
+from streams.engine.pack import Pack
+
+FIVE_MINUTES, HOUR, DAY = 300_000, 3_600_000, 86_400_000
+#: Voters kept exactly for a bucket; beyond that the bucket is saturated and only a person escalates.
+MAX_VOTERS = 4096
+#: Ten days of window, seven of lateness, one to spare.
+KEEP_MS = 18 * DAY
+RECENT_MS = 2 * HOUR
+
+WINDOWS = ("1h", "24h", "10d")
+_UNIT = {"1h": "m", "24h": "h", "10d": "d"}
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """The state of one subject; a value of the tally table (JSON).
+
+    voters: unit → bucket → voter → [effective epoch, weight in permille]; unit m (5 minutes), h (hour), d (day).
+    delivered: unit → bucket → messages; recent: epoch → messages, of the last two hours, so that a judgement that
+    comes late leaves out what came after its epoch. offsets: decisions partition → next offset applied.
+    """
+
+    subject: str
+    basis: str = "count"
+    voters: dict[str, dict[int, dict[str, list[int]]]] = {}
+    epochs: list[int] = []
+    delivered: dict[str, dict[int, int]] = {}
+    recent: dict[int, int] = {}
+    offsets: dict[int, int] = {}
+    findings: list[Finding] = []
+    evaluated: int = -(2**53)
+    newest_ms: int = 0
+
+    def copy(self) -> Tally:
+        """A deep copy: a step works on its own and leaves the old state as it was."""
+        return msgspec.json.decode(msgspec.json.encode(self), type=Tally)
+
+
+def effective_epoch(vote: Vote, pack: Pack) -> int:
+    """The epoch in which a vote counts: its ingest epoch; by rate never before the message's epoch is metered."""
+    at = epoch_of(vote.ingested_at_ms, pack.epoch_ms)
+    return at if vote.basis == "count" else max(at, epoch_of(vote.message_at_ms, pack.epoch_ms) + 1)
+
+
+def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
+    """Unite a vote with the state (in place). Returns the epoch in which it counts."""
+    state.basis = vote.basis
+    epoch = effective_epoch(vote, pack)
+    voter = f"g:{vote.group}" if vote.group is not None else vote.reporter
+    at = vote.reported_at_ms if vote.basis == "count" else vote.message_at_ms
+    for unit in _UNIT.values():
+        bucket = state.voters.setdefault(unit, {}).setdefault(bucket_of(at, unit, pack.time_zone), {})
+        held = bucket.get(voter)
+        if held is not None:
+            held[0], held[1] = min(held[0], epoch), min(held[1], vote.weight_permille)
+        elif len(bucket) < MAX_VOTERS:
+            bucket[voter] = [epoch, vote.weight_permille]
+    if epoch not in state.epochs:
+        state.epochs = sorted([*state.epochs, epoch])
+    _prune(state, max(vote.ingested_at_ms, vote.reported_at_ms), pack)
+    return epoch
+
+
+def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
+    """Add a meter delta (in place). False for a redelivery, which changes nothing."""
+    if delta.first_offset < state.offsets.get(delta.partition, 0):
+        return False
+    state.offsets[delta.partition] = delta.next_offset
+    at = delta.epoch * pack.epoch_ms
+    for unit in _UNIT.values():
+        buckets = state.delivered.setdefault(unit, {})
+        bucket = bucket_of(at, unit, pack.time_zone)
+        buckets[bucket] = buckets.get(bucket, 0) + delta.delivered
+    state.recent[delta.epoch] = state.recent.get(delta.epoch, 0) + delta.delivered
+    oldest = max(state.recent) - max(4, RECENT_MS // pack.epoch_ms)
+    for epoch in [n for n in state.recent if n < oldest]:
+        del state.recent[epoch]
+    _prune(state, at, pack)
+    return True
+
+
+def reporters(state: Tally, window: str, end_ms: int, through: int, after: int, time_zone: str) -> tuple[int, int]:
+    """(distinct voters, their weight in permille): the union over the window's buckets that ends at `end_ms`,
+    of votes that count in an epoch with `after < epoch <= through`. Several votes of one voter: the smallest weight."""
+    united: dict[str, int] = {}
+    for voters in _in_window(state.voters, window, end_ms, time_zone):
+        for voter, (epoch, weight) in voters.items():
+            if after < epoch <= through:
+                united[voter] = min(weight, united.get(voter, weight))
+    return len(united), sum(united.values())
+
+
+def delivered(state: Tally, window: str, end_ms: int, pack: Pack) -> int:
+    """Messages delivered in the window that ends at `end_ms`, a border between epochs."""
+    unit, zone = _UNIT[window], pack.time_zone
+    last = bucket_of(end_ms - 1, unit, zone)
+    after = sum(
+        count
+        for epoch, count in state.recent.items()
+        if epoch * pack.epoch_ms >= end_ms and bucket_of(epoch * pack.epoch_ms, unit, zone) <= last
+    )
+    return sum(_in_window(state.delivered, window, end_ms, zone)) - after
+
+
+def _in_window(units: dict[str, dict[int, Any]], window: str, end_ms: int, time_zone: str) -> list[Any]:
+    unit = _UNIT[window]
+    last = bucket_of(end_ms - 1, unit, time_zone)
+    span = {"m": 12, "h": 24, "d": 10}[unit]
+    return [value for bucket, value in units.get(unit, {}).items() if last - span < bucket <= last]
+
+
+def bucket_of(at_ms: int, unit: str, time_zone: str) -> int:
+    """The number of the bucket that holds a time; days are those of the pack's time zone."""
+    if unit == "m":
+        return at_ms // FIVE_MINUTES
+    if unit == "h":
+        return at_ms // HOUR
+    return _day(at_ms // HOUR, time_zone) if _whole_hours(time_zone) else _day_exact(at_ms, time_zone)
+
+
+@lru_cache(maxsize=1 << 14)
+def _day(hour: int, time_zone: str) -> int:
+    return _day_exact(hour * HOUR, time_zone)
+
+
+@lru_cache(maxsize=256)
+def _whole_hours(time_zone: str) -> bool:
+    """Whether the zone never splits an hour between days (all but a few zones)."""
+    zone = ZoneInfo(time_zone)
+    offsets = (datetime(2025, month, 15, tzinfo=zone).utcoffset() for month in (1, 7))
+    return all(o is not None and o.total_seconds() % 3600 == 0 for o in offsets)
+
+
+def _day_exact(at_ms: int, time_zone: str) -> int:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone)).toordinal()
+
+
+def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
+    """Forget what no window can reach any more. By event time, so that a replay forgets the same."""
+    if now_ms <= state.newest_ms:
+        return
+    before = state.newest_ms // DAY
+    state.newest_ms = now_ms
+    if now_ms // DAY == before:
+        return
+    oldest = now_ms - KEEP_MS
+    for units in (state.voters, state.delivered):
+        for unit, buckets in units.items():
+            limit = bucket_of(oldest, unit, pack.time_zone)
+            for bucket in [b for b in buckets if b < limit]:
+                del buckets[bucket]
+    state.epochs = [n for n in state.epochs if n >= epoch_of(oldest, pack.epoch_ms)]
+    state.findings = [f for f in state.findings if f.to_ms is None or f.to_ms >= oldest]

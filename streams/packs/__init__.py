@@ -1,0 +1,30 @@
+"""Shipped packs: one jurisdiction's facts in one file, one profile's modes laid over them. Never edited by a carrier."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from streams.engine.policy import layer
+
+JURISDICTIONS = ("kr", "generic")
+PROFILES = ("observe", "enforce")
+
+
+@cache
+def shipped() -> dict[tuple[str, str], dict[str, Any]]:
+    """Pack data by (jurisdiction, profile), ready for `streams.engine.policy.build`."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for jurisdiction in JURISDICTIONS:
+        base = _read(jurisdiction)
+        for profile in PROFILES:
+            found[jurisdiction, profile] = layer(layer(base, _read(f"profile.{profile}")), {"profile": profile})
+            if profile == "enforce":
+                found[jurisdiction, profile]["modes"] = dict(base["enforce"])
+    return found
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((resources.files(__package__) / f"{name}.toml").read_text(encoding="utf-8"))
