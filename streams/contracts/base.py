@@ -21,7 +21,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     """A record or a part of one. Immutable; equality is by value."""
 
 
-class Entry(Record, kw_only=True):
+class Entry(Record, frozen=True, kw_only=True):
     """One interval of a timeline. It counts at event time e when `recorded_at_ms <= e` and `from_ms <= e < to_ms`.
 
     Of several that count, the one with the highest `version` wins.

@@ -16,7 +16,7 @@ Outcome = Literal["PASS", "FAIL", "UNKNOWN"]
 Evidence = str | int | bool | None | tuple[str, ...]
 
 
-class Reason(Record, kw_only=True):
+class Reason(Record, frozen=True, kw_only=True):
     """One code that spoke against the message and the mode it ran in."""
 
     code: Id
@@ -24,7 +24,7 @@ class Reason(Record, kw_only=True):
     mode: Mode
 
 
-class CheckRecord(Record, kw_only=True):
+class CheckRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A check that did not pass. Those that did are named in `passed`."""
 
     check: Id
@@ -32,7 +32,7 @@ class CheckRecord(Record, kw_only=True):
     evidence: Annotated[dict[str, Evidence], Meta(description="facts; never text or recipient")] = {}
 
 
-class Shadow(Record, kw_only=True):
+class Shadow(Record, frozen=True, kw_only=True):
     """What the enforce profile would have said, where that differs."""
 
     verdict: Verdict
@@ -40,17 +40,17 @@ class Shadow(Record, kw_only=True):
     codes: tuple[str, ...] = ()
 
 
-class SenderSeen(Record, kw_only=True):
+class SenderSeen(Record, frozen=True, kw_only=True):
     key: Annotated[str, Meta(description="business senders in clear, others as a pseudonym (~)")]
     kind: str
     registered: bool
 
 
-class RouteSeen(Record, kw_only=True):
+class RouteSeen(Record, frozen=True, kw_only=True):
     relay_id: Id | None = None
 
 
-class Versions(Record, kw_only=True):
+class Versions(Record, frozen=True, kw_only=True):
     """What the decision rests on; enough to compute it again."""
 
     policy: Annotated[str, Meta(description="sha256 of the effective pack")]
@@ -60,7 +60,7 @@ class Versions(Record, kw_only=True):
     engine: str
 
 
-class Observed(Record, kw_only=True):
+class Observed(Record, frozen=True, kw_only=True):
     """When and where it was computed; outside the evidence."""
 
     decided_at_ms: Ms
@@ -68,7 +68,9 @@ class Observed(Record, kw_only=True):
     source: Annotated[tuple[int, int], Meta(description="partition and offset of the event in messages")]
 
 
-class Decision(Record, kw_only=True):
+class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One decision on one message event. Empty fields are left out: it is written for every message."""
+
     decision_id: Annotated[Id, Meta(description="H(producer, leg, event_id): a repeated event gets the same")]
     event_id: Id
     event_time_ms: Annotated[Ms, Meta(description="the time at which rows were read")]
@@ -92,7 +94,7 @@ class Decision(Record, kw_only=True):
     observed: Observed | None = None
 
 
-class Progress(Record, kw_only=True):
+class Progress(Record, frozen=True, kw_only=True):
     """`progress`: how far a component has processed a partition. Key: component/topic/partition."""
 
     component: Id

@@ -14,14 +14,14 @@ FEED_PREFIX = "~feed:"
 MANIFEST_PREFIX = "~manifest:"
 
 
-class Beat(Record, kw_only=True):
+class Beat(Record, frozen=True, kw_only=True):
     """The feed was alive: fresh at e when `recorded_at_ms <= e < fresh_until_ms`."""
 
     recorded_at_ms: Ms
     fresh_until_ms: Ms
 
 
-class Heartbeat(Record, kw_only=True):
+class Heartbeat(Record, frozen=True, kw_only=True):
     """Key `~feed:<name>`, in every partition; overlapping beats are merged."""
 
     feed: Id
@@ -29,7 +29,7 @@ class Heartbeat(Record, kw_only=True):
     complete_for: Annotated[tuple[Id, ...], Meta(description="words, e.g. kr:mobile, kr:sender")] = ()
 
 
-class Manifest(Record, kw_only=True):
+class Manifest(Record, frozen=True, kw_only=True):
     """Key `~manifest:<generation>`, in every partition: all rows of the generation stand before it."""
 
     generation: Id
@@ -43,7 +43,7 @@ class Manifest(Record, kw_only=True):
 
 RegistryValue = Row | Heartbeat | Manifest
 
-_ROW = msgspec.json.Decoder(Row)
+_ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
 _MANIFEST = msgspec.json.Decoder(Manifest)
 

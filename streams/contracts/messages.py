@@ -14,7 +14,7 @@ TrafficClass = Literal["a2p", "p2p"]
 Verdict = Literal["ALLOW", "BLOCK"]
 
 
-class Sender(Record, kw_only=True):
+class Sender(Record, frozen=True, kw_only=True):
     """The sender as it stands in the message (SMPP source_addr, source_addr_ton, source_addr_npi)."""
 
     address: Annotated[Short, Meta(description="as received, not normalised")]
@@ -22,7 +22,7 @@ class Sender(Record, kw_only=True):
     npi: Annotated[Octet | None, Meta(description="numbering plan indicator (SMPP 3.4 §5.2.6)")] = None
 
 
-class Route(Record, kw_only=True):
+class Route(Record, frozen=True, kw_only=True):
     """How the message came in, as the receiving system knows it; null where this leg does not know."""
 
     relay_id: Annotated[Id | None, Meta(description="the relay (aggregator) that handed it over")] = None
@@ -33,14 +33,14 @@ class Route(Record, kw_only=True):
     international: Annotated[bool, Meta(description="the trunk it came in on is an international one")] = False
 
 
-class Content(Record, kw_only=True):
+class Content(Record, frozen=True, kw_only=True):
     """The text; used for the fingerprint and content rules, never published."""
 
     text: Text = ""
     parts: Annotated[int, Meta(ge=1, le=255, description="number of segments")] = 1
 
 
-class Signalling(Record, kw_only=True):
+class Signalling(Record, frozen=True, kw_only=True):
     """What the SMSC learnt from the HLR; null = no answer, which proves nothing."""
 
     roaming: bool | None = None
@@ -48,7 +48,7 @@ class Signalling(Record, kw_only=True):
     hlr_at_ms: Annotated[Ms | None, Meta(description="when the HLR answered")] = None
 
 
-class Upstream(Record, kw_only=True):
+class Upstream(Record, frozen=True, kw_only=True):
     """The decision that the relay's own gate stamped on the message."""
 
     decision_id: Id | None = None
@@ -56,7 +56,7 @@ class Upstream(Record, kw_only=True):
     event_time_ms: Ms
 
 
-class Message(Record, kw_only=True):
+class Message(Record, frozen=True, kw_only=True):
     """One message event; one decision follows."""
 
     event_id: Id

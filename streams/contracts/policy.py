@@ -11,12 +11,12 @@ from streams.contracts.base import Entry, Id, Record
 Profile = Literal["observe", "enforce"]
 
 
-class PolicyEntry(Entry, kw_only=True):
+class PolicyEntry(Entry, frozen=True, kw_only=True):
     profile: Profile = "observe"
     pack: Annotated[dict[str, Any], Meta(description="laid over the shipped pack, key by key")] = {}
 
 
-class PolicyRow(Record, kw_only=True):
+class PolicyRow(Record, frozen=True, kw_only=True):
     """Key: the jurisdiction. No row = the shipped pack in profile observe: all is allowed and observed."""
 
     jurisdiction: Id

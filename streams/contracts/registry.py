@@ -14,7 +14,7 @@ BOTH_LEGS: tuple[Leg, ...] = ("origination", "termination")
 NumberStatus = Literal["unknown", "unallocated", "active", "suspended", "terminated", "ported_out"]
 
 
-class Routes(Record, kw_only=True):
+class Routes(Record, frozen=True, kw_only=True):
     """Who may carry a sender. An empty list constrains nothing."""
 
     mode: Annotated[Literal["open", "listed", "exclusive"], Meta(description="only exclusive rows may BLOCK")] = (
@@ -25,7 +25,7 @@ class Routes(Record, kw_only=True):
     accounts: tuple[Id, ...] = ()
 
 
-class SenderEntry(Entry, kw_only=True):
+class SenderEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
     owner: Annotated[Id | None, Meta(description="organisation, e.g. org:4410")] = None
     class_: Literal["business", "personal"] = msgspec.field(default="business", name="class")
@@ -34,25 +34,25 @@ class SenderEntry(Entry, kw_only=True):
     shared: Annotated[bool, Meta(description="several owners use this sender: its route binding proves nobody")] = False
 
 
-class ResellerEntry(Entry, kw_only=True):
+class ResellerEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended", "expelled"] = "active"
     certificate: Id | None = None
     parent: Annotated[Id | None, Meta(description="relay or reseller above")] = None
 
 
-class AccountEntry(Entry, kw_only=True):
+class AccountEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
     reseller: Id | None = None
     owner: Annotated[Id | None, Meta(description="organisation, as in sender rows")] = None
     networks: Annotated[tuple[str, ...], Meta(description="CIDR prefixes it sends from; empty = not listed")] = ()
 
 
-class RelayEntry(Entry, kw_only=True):
+class RelayEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
     international: bool = False
 
 
-class DnoEntry(Entry, kw_only=True):
+class DnoEntry(Entry, frozen=True, kw_only=True):
     """Do-not-originate: the subscriber asked that nothing under this number come this way."""
 
     legs: tuple[Leg, ...] = BOTH_LEGS
@@ -60,19 +60,19 @@ class DnoEntry(Entry, kw_only=True):
     classes: tuple[TrafficClass, ...] = ("a2p",)
 
 
-class InstitutionEntry(Entry, kw_only=True):
+class InstitutionEntry(Entry, frozen=True, kw_only=True):
     names: tuple[str, ...]
     owner: Id | None = None
     accounts: tuple[Id, ...] = ()
 
 
-class PermissionEntry(Entry, kw_only=True):
+class PermissionEntry(Entry, frozen=True, kw_only=True):
     """The origin number may show the other number (the law has a closed list of reasons)."""
 
     reason: str = ""
 
 
-class AllowEntry(Entry, kw_only=True):
+class AllowEntry(Entry, frozen=True, kw_only=True):
     rank: Literal["emergency", "protected"] = "protected"
     legs: tuple[Leg, ...] = BOTH_LEGS
     routes: Annotated[tuple[Id, ...], Meta(description="relays; an emergency allow needs one")] = ()
@@ -80,65 +80,65 @@ class AllowEntry(Entry, kw_only=True):
     reason: Annotated[str, Meta(min_length=1)]
 
 
-class NumberEntry(Entry, kw_only=True):
+class NumberEntry(Entry, frozen=True, kw_only=True):
     status: NumberStatus
     owner_epoch: Annotated[Count, Meta(description="rises when the number is issued to somebody else")] = 0
 
 
-class SenderRow(Record, kw_only=True, tag_field="kind", tag="sender"):
+class SenderRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="sender"):
     key: Id
     timeline: tuple[SenderEntry, ...]
 
 
-class ResellerRow(Record, kw_only=True, tag_field="kind", tag="reseller"):
+class ResellerRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="reseller"):
     key: Id
     timeline: tuple[ResellerEntry, ...]
 
 
-class AccountRow(Record, kw_only=True, tag_field="kind", tag="account"):
+class AccountRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="account"):
     key: Id
     timeline: tuple[AccountEntry, ...]
 
 
-class RelayRow(Record, kw_only=True, tag_field="kind", tag="relay"):
+class RelayRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="relay"):
     key: Id
     timeline: tuple[RelayEntry, ...]
 
 
-class DnoRow(Record, kw_only=True, tag_field="kind", tag="dno"):
+class DnoRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="dno"):
     key: Id
     timeline: tuple[DnoEntry, ...]
 
 
-class InstitutionRow(Record, kw_only=True, tag_field="kind", tag="institution"):
+class InstitutionRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="institution"):
     key: Id
     timeline: tuple[InstitutionEntry, ...]
 
 
-class PermissionRow(Record, kw_only=True, tag_field="kind", tag="permission"):
+class PermissionRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="permission"):
     key: Id
     timeline: tuple[PermissionEntry, ...]
 
 
-class AllowRow(Record, kw_only=True, tag_field="kind", tag="allow"):
+class AllowRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="allow"):
     key: Id
     timeline: tuple[AllowEntry, ...]
 
 
-class NumberRow(Record, kw_only=True, tag_field="kind", tag="number"):
+class NumberRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="number"):
     """A change more recent than the number's block; read before it."""
 
     key: Id
     timeline: tuple[NumberEntry, ...]
 
 
-class BlockStates(Record, kw_only=True):
+class BlockStates(Record, frozen=True, kw_only=True):
     generation: Id
     as_of_ms: Ms
     states: Annotated[str, Meta(description="10 000 nibbles, zlib, base64; 0 unknown … 5 ported_out")]
 
 
-class BlockRow(Record, kw_only=True, tag_field="kind", tag="block"):
+class BlockRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="block"):
     """10 000 numbers, the unit in which authorities allocate."""
 
     key: Id

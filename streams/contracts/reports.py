@@ -10,7 +10,7 @@ from streams.contracts.base import Id, Ms, Permille, Record, Short, Text
 from streams.contracts.messages import Channel, Leg, Route, TrafficClass
 
 
-class Report(Record, kw_only=True):
+class Report(Record, frozen=True, kw_only=True):
     """One person's report about one message (the Korean feed's twelve columns are the model)."""
 
     report_id: Id
@@ -32,14 +32,14 @@ class Report(Record, kw_only=True):
     group_chat: bool = False
 
 
-class Scope(Record, kw_only=True):
+class Scope(Record, frozen=True, kw_only=True):
     """What a directive or sanction covers; an empty list means all."""
 
     legs: tuple[Leg, ...] = ()
     channels: tuple[Channel, ...] = ()
 
 
-class Directive(Record, kw_only=True):
+class Directive(Record, frozen=True, kw_only=True):
     """An order of the regulator. Key: its reference number."""
 
     reference: Id

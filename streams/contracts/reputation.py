@@ -18,7 +18,7 @@ StepName = Literal["OBSERVE", "WARN", "THROTTLE", "TEMP_BLOCK", "BLOCK"]
 WATERMARK = "~watermark"
 
 
-class Vote(Record, kw_only=True):
+class Vote(Record, frozen=True, kw_only=True):
     """One reporter against one subject. Its epoch is that of `ingested_at_ms`."""
 
     subject: Subject
@@ -34,7 +34,7 @@ class Vote(Record, kw_only=True):
     category: str = "other"
 
 
-class Traffic(Record, kw_only=True):
+class Traffic(Record, frozen=True, kw_only=True):
     """What one decisions partition delivered for a subject in an epoch; `[first_offset, next_offset)` of it.
 
     A watermark (subject `~watermark`) says that the partition is metered up to and including `epoch`.
@@ -48,7 +48,7 @@ class Traffic(Record, kw_only=True):
     delivered: Count
 
 
-class Finding(Record, kw_only=True):
+class Finding(Record, frozen=True, kw_only=True):
     """An agent's conclusion about a subject; the sanction agent acts on it."""
 
     subject: Subject
@@ -68,7 +68,7 @@ class Finding(Record, kw_only=True):
     releases: Annotated[Id | None, Meta(description="the sanction_id that this finding ends, at from_ms")] = None
 
 
-class SanctionEntry(Entry, kw_only=True):
+class SanctionEntry(Entry, frozen=True, kw_only=True):
     sanction_id: Id
     step: StepName
     share_permille: Permille = 1000
@@ -77,7 +77,7 @@ class SanctionEntry(Entry, kw_only=True):
     reason: Id
 
 
-class SanctionRow(Record, kw_only=True):
+class SanctionRow(Record, frozen=True, kw_only=True):
     """All sanctions of a subject; those current stand in parallel, the strictest wins."""
 
     subject: Subject

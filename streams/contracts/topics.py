@@ -17,7 +17,7 @@ Cleanup = Literal["delete", "compact"]
 Group = Literal["messages", "registry", "reputation", "single"]
 
 
-class Topic(Record, kw_only=True):
+class Topic(Record, frozen=True, kw_only=True):
     """One topic. Topics of one `group` have the same partition count, so that their keys lie side by side."""
 
     entity: str
@@ -55,7 +55,7 @@ def _topic(
 
 TOPICS: tuple[Topic, ...] = (
     _topic("messages", "sender key", "delete", "SMSC adapter, edge, ingest", ("gate",), "messages", 7),
-    _topic("decisions", "sender key as published", "delete", "gate", ("SMSC adapter", "meter", "analysts"), "messages", 30),
+    _topic("decisions", "sender key as published", "delete", "gate", ("SMSC", "meter", "analysts"), "messages", 30),
     _topic("feeds", "row key", "delete", "registry import, feed adapters", ("registrar",), "registry", 7),
     _topic("registry", "row key", "compact", "registrar", ("gate", "agents"), "registry"),
     _topic("registry.history", "row key", "delete", "registrar", ("verify", "lake"), "registry", 3650),

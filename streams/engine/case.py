@@ -10,9 +10,25 @@ from typing import Generic, NamedTuple, TypeVar
 from streams.contracts.base import Entry
 from streams.contracts.messages import Message
 from streams.contracts.registry import (
-    AccountEntry, AccountRow, AllowEntry, AllowRow, BlockRow, DnoEntry, DnoRow, InstitutionEntry, InstitutionRow,
-    NumberRow, NumberStatus, PermissionEntry, PermissionRow, RelayEntry, RelayRow, ResellerEntry, ResellerRow,
-    SenderEntry, SenderRow,
+    AccountEntry,
+    AccountRow,
+    AllowEntry,
+    AllowRow,
+    BlockRow,
+    DnoEntry,
+    DnoRow,
+    InstitutionEntry,
+    InstitutionRow,
+    NumberRow,
+    NumberStatus,
+    PermissionEntry,
+    PermissionRow,
+    RelayEntry,
+    RelayRow,
+    ResellerEntry,
+    ResellerRow,
+    SenderEntry,
+    SenderRow,
 )  # fmt: skip
 from streams.contracts.reputation import SanctionEntry
 from streams.engine.blocks import state_at
@@ -124,7 +140,10 @@ class Case:
     def sanctions(self, subject: str) -> list[SanctionEntry]:
         """All sanctions of a subject that count at e."""
         row = self.view.sanctions(subject)
-        found = all_current(row.timeline, self.e_ms) if row is not None else []
+        if row is None:
+            self._reads["s:" + subject] = "-"
+            return []
+        found = all_current(row.timeline, self.e_ms)
         self._reads["s:" + subject] = "+".join(str(s.version) for s in found) or "-"
         return found
 

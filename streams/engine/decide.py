@@ -8,7 +8,14 @@ import unicodedata
 import phonenumbers
 
 from streams.contracts.decisions import (
-    CheckRecord, Decision, Mode, Reason, RouteSeen, SenderSeen, Shadow, Versions,
+    CheckRecord,
+    Decision,
+    Mode,
+    Reason,
+    RouteSeen,
+    SenderSeen,
+    Shadow,
+    Versions,
 )  # fmt: skip
 from streams.contracts.messages import Leg, Message
 from streams.engine.allowlist import allows
@@ -177,6 +184,8 @@ def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:
 
 def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, verdict: str) -> Shadow | None:
     """What the enforce profile would say, where it differs from what was said."""
+    if not objections:
+        return None
     enforce = policy.pack.enforce
     raised: list[Objection] = []
     for o in objections:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from streams.contracts.messages import Leg
 from streams.contracts.reports import Scope
-from streams.contracts.reputation import Finding, StepName
+from streams.contracts.reputation import Basis, Finding, StepName
 from streams.engine.epochs import effect_of, epoch_of, start_of
 from streams.engine.pack import Pack, Thresholds
 from streams.engine.policy import Policy
@@ -37,25 +37,29 @@ def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int)
     """
     pack = policy.pack
     state.findings = [f for f in state.findings if _reached_in(f, pack) < from_epoch]
-    for epoch in state.epochs:
-        if epoch < from_epoch:
-            continue
-        if state.basis == "rate" and closed_through < epoch - 1:
-            return
-        state.evaluated = max(state.evaluated, epoch)
+    by_count, by_rate = state.epochs.get("count", []), state.epochs.get("rate", [])
+    for epoch in sorted({n for n in (*by_count, *by_rate) if n >= from_epoch}):
+        bases: list[Basis] = ["count"] if epoch in by_count else []
+        if epoch in by_rate and epoch - 1 <= closed_through:
+            bases.append("rate")
+            state.judged = max(state.judged, epoch)
         cleared, warned = _before(state.findings, epoch, pack)
         if epoch <= cleared:
             continue
-        reached = _reached(state, epoch, cleared, pack)
+        reached = _reached(state, bases, epoch, cleared, pack)
         if reached is not None and not (reached.step == "WARN" and warned):
             state.findings = [*state.findings, _finding(state.subject, reached, epoch, policy)]
 
 
 def pending(state: Tally, closed_through: int) -> int | None:
-    """The first epoch with votes by rate that could not be judged yet but can be now, or None."""
-    if state.basis != "rate":
-        return None
-    return next((n for n in state.epochs if n > state.evaluated and n - 1 <= closed_through), None)
+    """The first epoch with votes by rate that could not be judged before but can be now, or None."""
+    return next((n for n in state.epochs.get("rate", ()) if n > state.judged and n - 1 <= closed_through), None)
+
+
+def waiting(state: Tally) -> bool:
+    """Whether votes by rate wait for the meter."""
+    rate = state.epochs.get("rate")
+    return bool(rate) and rate[-1] > state.judged
 
 
 def emitted(state: Tally, epoch: int, pack: Pack) -> list[Finding]:
@@ -80,14 +84,13 @@ def _before(findings: list[Finding], epoch: int, pack: Pack) -> tuple[int, bool]
     return cleared, warned
 
 
-def _reached(state: Tally, epoch: int, cleared: int, pack: Pack) -> Reached | None:
+def _reached(state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: Pack) -> Reached | None:
     kind = state.subject.partition(":")[0]
     thresholds = pack.thresholds.get(kind)
     if thresholds is None:
         return None
-    counted = _by_rate(state, epoch, cleared, pack, thresholds) if state.basis == "rate" else _by_count(
-        state, epoch, cleared, pack, thresholds
-    )  # fmt: skip
+    judges = {"count": _by_count, "rate": _by_rate}
+    counted = [r for basis in bases for r in judges[basis](state, epoch, cleared, pack, thresholds)]
     best: Reached | None = None
     for reached in counted:  # windows from short to long: the longest that holds names the reason
         if best is None or STRICTNESS[reached.step] >= STRICTNESS[best.step]:
@@ -103,7 +106,7 @@ def _by_count(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Th
         limits = thresholds.count.get(window)
         if limits is None:
             continue
-        voters, weight = reporters(state, window, end, epoch, cleared, pack.time_zone)
+        voters, weight = reporters(state, "count", window, end, epoch, cleared, pack.time_zone)
         step = _step(weight, limits.warn * 1000, limits.critical * 1000, saturated=voters >= MAX_VOTERS)
         if step is not None:
             found.append(Reached(step, window, {window: voters}))
@@ -117,7 +120,7 @@ def _by_rate(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thr
         limits = thresholds.rate_ppm.get(window)
         if limits is None:
             continue
-        voters, weight = reporters(state, window, end, epoch, cleared, pack.time_zone)
+        voters, weight = reporters(state, "rate", window, end, epoch, cleared, pack.time_zone)
         sample = delivered(state, window, end, pack)
         if voters < thresholds.min_reporters or sample < thresholds.min_delivered:
             continue

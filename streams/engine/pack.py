@@ -31,14 +31,14 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     allowed: dict[str, tuple[str, ...]] = {}
 
 
-class Window(PackPart, kw_only=True):
+class Window(PackPart, frozen=True, kw_only=True):
     """Distinct reporters (count basis) or reporters per million delivered (rate basis) in a window."""
 
     warn: int
     critical: int
 
 
-class Thresholds(PackPart, kw_only=True):
+class Thresholds(PackPart, frozen=True, kw_only=True):
     """Windows are named 1h, 24h and 10d. `critical` 0 = never by itself."""
 
     count: dict[str, Window] = {}
@@ -47,7 +47,7 @@ class Thresholds(PackPart, kw_only=True):
     min_delivered: int = 500
 
 
-class Ladder(PackPart, kw_only=True):
+class Ladder(PackPart, frozen=True, kw_only=True):
     """What follows from a threshold. Relay, reseller and host never get more than WARN by themselves."""
 
     temp_block_ms: int = 48 * 3_600_000
@@ -55,7 +55,7 @@ class Ladder(PackPart, kw_only=True):
     legs: dict[str, tuple[str, ...]] = {}
 
 
-class Pack(PackPart, kw_only=True):
+class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, shares in permille, rates in parts per million."""
 
     jurisdiction: str

@@ -21,7 +21,9 @@ class Keys(NamedTuple):
 
 def pseudonym(keys: Keys, text: str) -> str:
     """`~<key id>.<16 hex digits>` under the publication key."""
-    return f"~{keys.publication_id}.{hmac.digest(keys.publication, text.encode('utf-8', 'replace'), 'sha256').hex()[:16]}"
+    return (
+        f"~{keys.publication_id}.{hmac.digest(keys.publication, text.encode('utf-8', 'replace'), 'sha256').hex()[:16]}"
+    )
 
 
 def state_pseudonym(keys: Keys, text: str) -> str:

@@ -40,6 +40,26 @@ def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | Non
     return None if merged == held else merged
 
 
+def recorded_at(value: RegistryValue) -> int:
+    """When a feed's value was written down, in ms: the newest of its changes."""
+    if isinstance(value, Heartbeat):
+        return max((b.recorded_at_ms for b in value.beats), default=0)
+    if isinstance(value, Manifest):
+        return value.from_ms
+    if isinstance(value, BlockRow):
+        return value.current.as_of_ms
+    return max((e.end_recorded_at_ms or e.recorded_at_ms for e in value.timeline), default=0)
+
+
+def counts_from(value: RegistryValue) -> int:
+    """The earliest event time at which a change may alter a reader's answer, in ms (for late enforcement)."""
+    if isinstance(value, Heartbeat | Manifest | BlockRow):
+        return recorded_at(value)
+    ends = [e.to_ms for e in value.timeline if e.end_recorded_at_ms is not None and e.to_ms is not None]
+    begins = [max(e.from_ms, e.recorded_at_ms) for e in value.timeline if e.end_recorded_at_ms is None]
+    return min((*ends, *begins), default=2**53)
+
+
 def _prefix(row: TimelineRow) -> str:
     return f"{type(row).__struct_config__.tag}:"
 

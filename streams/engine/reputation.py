@@ -30,8 +30,11 @@ def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit
     """
     found: list[Hit] = []
     for subject in subjects:
+        standing = case.sanctions(subject)
+        if not standing:
+            continue
         kind = subject.partition(":")[0]
-        entries = [e for e in case.sanctions(subject) if _in_scope(e, case)]
+        entries = [e for e in standing if _in_scope(e, case)]
         if kind == "campaign" and genuine_route:
             continue
         for directive in (True, False):

@@ -6,6 +6,7 @@ deltas, so duplicates and redeliveries change nothing and the order within an ep
 
 from __future__ import annotations
 
+from bisect import insort
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from streams.contracts.reputation import Finding, Traffic, Vote
+from streams.contracts.reputation import Basis, Finding, Traffic, Vote
 from streams.engine.epochs import epoch_of
 from streams.engine.pack import Pack
 
@@ -31,25 +32,21 @@ _UNIT = {"1h": "m", "24h": "h", "10d": "d"}
 class Tally(msgspec.Struct, kw_only=True):
     """The state of one subject; a value of the tally table (JSON).
 
-    voters: unit → bucket → voter → [effective epoch, weight in permille]; unit m (5 minutes), h (hour), d (day).
+    voters: basis → unit → bucket → voter → [effective epoch, weight in permille]; unit m (5 minutes), h (hour), d
+    (day). epochs: basis → epochs in which votes count. judged: the last epoch judged by rate.
     delivered: unit → bucket → messages; recent: epoch → messages, of the last two hours, so that a judgement that
     comes late leaves out what came after its epoch. offsets: decisions partition → next offset applied.
     """
 
     subject: str
-    basis: str = "count"
-    voters: dict[str, dict[int, dict[str, list[int]]]] = {}
-    epochs: list[int] = []
+    voters: dict[str, dict[str, dict[int, dict[str, list[int]]]]] = {}
+    epochs: dict[str, list[int]] = {}
     delivered: dict[str, dict[int, int]] = {}
     recent: dict[int, int] = {}
     offsets: dict[int, int] = {}
     findings: list[Finding] = []
-    evaluated: int = -(2**53)
+    judged: int = -(2**53)
     newest_ms: int = 0
-
-    def copy(self) -> Tally:
-        """A deep copy: a step works on its own and leaves the old state as it was."""
-        return msgspec.json.decode(msgspec.json.encode(self), type=Tally)
 
 
 def effective_epoch(vote: Vote, pack: Pack) -> int:
@@ -60,19 +57,20 @@ def effective_epoch(vote: Vote, pack: Pack) -> int:
 
 def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
     """Unite a vote with the state (in place). Returns the epoch in which it counts."""
-    state.basis = vote.basis
     epoch = effective_epoch(vote, pack)
     voter = f"g:{vote.group}" if vote.group is not None else vote.reporter
     at = vote.reported_at_ms if vote.basis == "count" else vote.message_at_ms
     for unit in _UNIT.values():
-        bucket = state.voters.setdefault(unit, {}).setdefault(bucket_of(at, unit, pack.time_zone), {})
+        buckets = state.voters.setdefault(vote.basis, {}).setdefault(unit, {})
+        bucket = buckets.setdefault(bucket_of(at, unit, pack.time_zone), {})
         held = bucket.get(voter)
         if held is not None:
             held[0], held[1] = min(held[0], epoch), min(held[1], vote.weight_permille)
         elif len(bucket) < MAX_VOTERS:
             bucket[voter] = [epoch, vote.weight_permille]
-    if epoch not in state.epochs:
-        state.epochs = sorted([*state.epochs, epoch])
+    epochs = state.epochs.setdefault(vote.basis, [])
+    if epoch not in epochs:
+        insort(epochs, epoch)
     _prune(state, max(vote.ingested_at_ms, vote.reported_at_ms), pack)
     return epoch
 
@@ -95,11 +93,13 @@ def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
     return True
 
 
-def reporters(state: Tally, window: str, end_ms: int, through: int, after: int, time_zone: str) -> tuple[int, int]:
+def reporters(
+    state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, time_zone: str
+) -> tuple[int, int]:
     """(distinct voters, their weight in permille): the union over the window's buckets that ends at `end_ms`,
     of votes that count in an epoch with `after < epoch <= through`. Several votes of one voter: the smallest weight."""
     united: dict[str, int] = {}
-    for voters in _in_window(state.voters, window, end_ms, time_zone):
+    for voters in _in_window(state.voters.get(basis, {}), window, end_ms, time_zone):
         for voter, (epoch, weight) in voters.items():
             if after < epoch <= through:
                 united[voter] = min(weight, united.get(voter, weight))
@@ -160,10 +160,11 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
     if now_ms // DAY == before:
         return
     oldest = now_ms - KEEP_MS
-    for units in (state.voters, state.delivered):
+    for units in (*state.voters.values(), state.delivered):
         for unit, buckets in units.items():
             limit = bucket_of(oldest, unit, pack.time_zone)
             for bucket in [b for b in buckets if b < limit]:
                 del buckets[bucket]
-    state.epochs = [n for n in state.epochs if n >= epoch_of(oldest, pack.epoch_ms)]
+    for basis, epochs in state.epochs.items():
+        state.epochs[basis] = [n for n in epochs if n >= epoch_of(oldest, pack.epoch_ms)]
     state.findings = [f for f in state.findings if f.to_ms is None or f.to_ms >= oldest]

@@ -1,4 +1,4 @@
-"""Gate 1: every check, in the order in which they are asked. One file each; a check that does not apply says nothing."""
+"""Gate 1: every check, in the order in which they are asked. A check that does not apply says nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from streams.engine.case import Case
 from streams.engine.checks import (
-    abroad, allocation, certification, dno, format, names, origin, registration, route, source, status,
+    abroad,
+    allocation,
+    certification,
+    dno,
+    format,
+    names,
+    origin,
+    registration,
+    route,
+    source,
+    status,
 )  # fmt: skip
 from streams.engine.outcome import Check
 

@@ -14,6 +14,7 @@ from streams.engine.skeleton import skeleton
 INSTITUTION = "institution"
 LOOKALIKE = "lookalike"
 _PASS = {INSTITUTION: Check(INSTITUTION, "PASS"), LOOKALIKE: Check(LOOKALIKE, "PASS")}
+_WHOSE = "whose account it is, is not known here"
 Ownership = Literal["own", "other", "unknown"]
 
 
@@ -27,7 +28,7 @@ def institution(case: Case) -> Check | None:
         owned = _ownership(case, read.entry.accounts, read.entry.owner)
         if owned == "other":
             return fail(INSTITUTION, "INSTITUTION_IMPERSONATED", {"institution": key}, read.since_ms)
-        answer = _PASS[INSTITUTION] if owned == "own" else unknown(INSTITUTION, "whose account it is, is not known here")
+        answer = _PASS[INSTITUTION] if owned == "own" else unknown(INSTITUTION, _WHOSE)
     return answer
 
 
@@ -44,7 +45,7 @@ def lookalike(case: Case) -> Check | None:
         if owned == "other":
             answer = fail(LOOKALIKE, "SENDER_LOOKALIKE", {"like": key}, read.since_ms)
         elif answer is None or answer.outcome == "PASS":
-            answer = _PASS[LOOKALIKE] if owned == "own" else unknown(LOOKALIKE, "whose account it is, is not known here")
+            answer = _PASS[LOOKALIKE] if owned == "own" else unknown(LOOKALIKE, _WHOSE)
     return answer
 
 

@@ -1,0 +1,43 @@
+"""The directive agent's step: an order on a sender, account or relay → a finding in the form sanctions are keyed by."""
+
+from __future__ import annotations
+
+from streams.contracts.messages import Message, Sender
+from streams.contracts.reports import Directive
+from streams.contracts.reputation import Finding
+from streams.engine.case import Case
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.engine.sanctioning import finding_of
+from streams.engine.subjects import sender_subject
+from streams.engine.view import View
+
+
+def direct(directive: Directive, view: View, policies: Policies, keys: Keys) -> Finding:
+    """The finding of a directive. Raises ValueError with a reason code when it names no subject or releases nothing."""
+    kind, _, name = directive.subject.partition(":")
+    if not name or kind not in ("sender", "account", "reseller", "relay", "campaign", "host"):
+        raise ValueError(f"NO_SUBJECT: {directive.subject!r} is not kind:name with a kind that can be sanctioned")
+    if kind != "sender":
+        return finding_of(directive, directive.subject)
+    key, hash_sign, epoch = name.partition("#")
+    subject = _keyed(key, directive, view, policies, keys)
+    return finding_of(directive, f"{subject.rpartition('#')[0]}#{epoch}" if hash_sign else subject)
+
+
+def _keyed(key: str, directive: Directive, view: View, policies: Policies, keys: Keys) -> str:
+    """A sender key as the gate looks for it: business senders in clear, others under the state key."""
+    at = directive.recorded_at_ms
+    address = key if key.startswith("+") else key.partition(":")[2].removeprefix("alnum:").removeprefix("code:")
+    message = Message(
+        event_id=directive.reference,
+        producer="directive",
+        event_time_ms=at,
+        ingested_at_ms=at,
+        leg="termination",
+        channel="mt",
+        traffic_class="a2p",
+        sender=Sender(address=address),
+        recipient="",
+    )
+    return sender_subject(Case(message, view, policies.at(view, at)), keys)

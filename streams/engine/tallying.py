@@ -1,0 +1,34 @@
+"""The tally agent's steps: a vote, a delta or the closing of an epoch → the subject's state and what it says.
+
+Each returns the findings that the event stands behind, also when it was applied before: a redelivery must emit again.
+States are changed in place; who keeps them hands in its own copy.
+"""
+
+from __future__ import annotations
+
+from streams.contracts.reputation import Finding, Traffic, Vote
+from streams.engine.ladder import emitted, evaluate, pending
+from streams.engine.policy import Policy
+from streams.engine.tally import Tally, add_traffic, add_vote
+
+
+def on_vote(state: Tally, vote: Vote, policy: Policy, closed_through: int) -> list[Finding]:
+    """Count a vote; judge the subject from the vote's epoch on."""
+    epoch = add_vote(state, vote, policy.pack)
+    evaluate(state, policy, epoch, closed_through)
+    return emitted(state, epoch, policy.pack)
+
+
+def on_traffic(state: Tally, delta: Traffic, policy: Policy) -> list[Finding]:
+    """Add what was delivered. It is judged when the epoch is closed."""
+    add_traffic(state, delta, policy.pack)
+    return emitted(state, delta.epoch + 1, policy.pack)
+
+
+def on_closed(state: Tally, policy: Policy, closed_through: int) -> list[Finding]:
+    """Judge the votes by rate that waited for the meter."""
+    epoch = pending(state, closed_through)
+    if epoch is None:
+        return emitted(state, closed_through + 1, policy.pack)
+    evaluate(state, policy, epoch, closed_through)
+    return emitted(state, epoch, policy.pack)

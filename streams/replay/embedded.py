@@ -1,0 +1,151 @@
+"""Embedded: registrar, gate, meter and agents in one process over in-memory state, epoch by epoch.
+
+The order within an epoch is the Kafka feeder's: feeds, policy and directives, then reports, then messages. So both give
+the same decisions, message for message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streams.contracts.base import encoder
+from streams.contracts.decisions import Decision
+from streams.contracts.feeds import RegistryValue, key_of
+from streams.contracts.messages import Message
+from streams.contracts.policy import PolicyRow
+from streams.contracts.reports import Directive, Report
+from streams.contracts.reputation import Finding, SanctionRow, Traffic
+from streams.engine.attribution import attribute
+from streams.engine.decide import Decider
+from streams.engine.directing import direct
+from streams.engine.epochs import epoch_of
+from streams.engine.ladder import waiting
+from streams.engine.metering import Sums, metered
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.engine.registry import counts_from, merge
+from streams.engine.sanctioning import impose
+from streams.engine.skeleton import skeletons_of
+from streams.engine.tally import Tally
+from streams.engine.tallying import on_closed, on_traffic, on_vote
+from streams.replica.changes import Change, Entity
+from streams.replica.memory import MemoryReplica
+
+
+@dataclass
+class Embedded:
+    """One carrier's gate in memory. Records go in by `ingested_at` epoch; `begin` moves to the next one.
+
+    sanctions: the rows as the public topic would hold them. findings, late: for the summary.
+    """
+
+    policies: Policies
+    keys: Keys
+    view: MemoryReplica = field(default_factory=lambda: MemoryReplica(skeletons_of))
+    findings: list[Finding] = field(default_factory=list)
+    late_enforcement: int = 0
+
+    def __post_init__(self) -> None:
+        self._decider = Decider(self.policies, self.keys)
+        self._encode = encoder().encode
+        self._offset = 0
+        self._tallies: dict[str, Tally] = {}
+        self._waiting: set[str] = set()
+        self._seen: set[str] = set()
+        self._sanctions: dict[str, SanctionRow] = {}
+        self._sums: Sums = {}
+        self._epoch: int | None = None
+        self._high_ms = -(2**53)
+        self._metered = 0
+
+    @property
+    def epoch_ms(self) -> int:
+        """The length of an epoch under the policy in force at the end of time."""
+        return self.policies.at(self.view, 2**53).pack.epoch_ms
+
+    def begin(self, epoch: int) -> None:
+        """Close the epoch before: its traffic counts now, and rates that waited for it are judged."""
+        if self._epoch == epoch:
+            return
+        self._epoch = epoch
+        policy = self.policies.at(self.view, epoch * self.epoch_ms)
+        sums, self._sums = self._sums, {}
+        for (subject, at), count in sums.items():
+            self._metered += 1
+            delta = Traffic(
+                subject=subject, epoch=at, partition=0, first_offset=self._metered, next_offset=self._metered,
+                delivered=count,
+            )  # fmt: skip
+            self._found(on_traffic(self._tally(subject), delta, policy))
+        for subject in sorted(self._waiting):
+            self._found(on_closed(self._tallies[subject], policy, epoch - 1))
+        self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}
+
+    def feed(self, value: RegistryValue) -> None:
+        """A feed's row, heartbeat or manifest. Raises RowRefused."""
+        key = key_of(value)
+        merged = merge(self.view.held(key, 0), value)
+        if merged is not None:
+            if counts_from(value) <= self._high_ms:
+                self.late_enforcement += 1
+            self._apply("registry", key, self._encode(merged))
+
+    def policy(self, row: PolicyRow) -> None:
+        """A published policy. Raises ValueError when one of its entries does not build."""
+        for entry in row.timeline:
+            self.policies.of(entry)
+        self._apply("policy", row.jurisdiction, self._encode(row))
+
+    def directive(self, directive: Directive) -> None:
+        """A regulator's order. Raises ValueError."""
+        self._found([direct(directive, self.view, self.policies, self.keys)])
+
+    def report(self, report: Report) -> None:
+        """A person's report; a report id counts once. Raises ReportRefused."""
+        if report.report_id in self._seen:
+            return
+        votes = attribute(report, self.view, self.policies, self.keys)
+        self._seen.add(report.report_id)
+        policy = self.policies.at(self.view, report.ingested_at_ms)
+        closed = epoch_of(report.ingested_at_ms, policy.pack.epoch_ms) - 1
+        for vote in votes:
+            tally = self._tally(vote.subject)
+            self._found(on_vote(tally, vote, policy, closed))
+            if waiting(tally):
+                self._waiting.add(vote.subject)
+
+    def message(self, message: Message, raw: bytes, flags: tuple[str, ...] = ()) -> Decision:
+        """Decide a message."""
+        decision = self._decider.decide(message, raw, self.view, flags)
+        self._high_ms = max(self._high_ms, decision.event_time_ms)
+        metered(decision, self.policies.at(self.view, decision.event_time_ms).pack.epoch_ms, self._sums)
+        return decision
+
+    def invalid(self, raw: bytes, reason: str) -> Decision | None:
+        """The answer to bytes that are no event, where they name one."""
+        return self._decider.invalid(raw, reason)
+
+    def sanctions(self) -> list[SanctionRow]:
+        """All sanction rows, by subject."""
+        return [self._sanctions[subject] for subject in sorted(self._sanctions)]
+
+    def _tally(self, subject: str) -> Tally:
+        found = self._tallies.get(subject)
+        if found is None:
+            found = self._tallies[subject] = Tally(subject=subject)
+        return found
+
+    def _found(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            held = self.view.sanctions(finding.subject)
+            row = impose(held, finding)
+            if row != held:
+                self.findings.append(finding)
+                if max(finding.from_ms, finding.recorded_at_ms) <= self._high_ms:
+                    self.late_enforcement += 1
+                self._sanctions[finding.subject] = row
+                self._apply("sanctions", finding.subject, self._encode(row))
+
+    def _apply(self, entity: Entity, key: str, value: bytes) -> None:
+        self._offset += 1
+        self.view.apply([Change(entity, 0, self._offset, key, value)])
