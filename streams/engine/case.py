@@ -90,7 +90,7 @@ class Case:
         if held is not None:
             return held
         row = self.view.row(key)
-        if row is None or type(row) is not row_type:
+        if row is None or isinstance(row, BlockRow) or type(row) is not row_type:
             found, version = ABSENT, "-"
         else:
             entry: Entry | None = current(row.timeline, self.e_ms)

@@ -14,5 +14,5 @@ def start_of(epoch: int, epoch_ms: int) -> int:
 
 
 def effect_of(reached: int, epoch_ms: int) -> int:
-    """When a sanction starts whose threshold was reached in epoch `reached`: one epoch after that epoch's end, in ms."""
+    """When a sanction starts whose threshold was reached in this epoch: one epoch after its end, in ms."""
     return (reached + 2) * epoch_ms

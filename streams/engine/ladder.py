@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from streams.contracts.messages import Leg
 from streams.contracts.reports import Scope
 from streams.contracts.reputation import Basis, Finding, StepName
 from streams.engine.epochs import effect_of, epoch_of, start_of
@@ -58,7 +57,7 @@ def pending(state: Tally, closed_through: int) -> int | None:
 
 def waiting(state: Tally) -> bool:
     """Whether votes by rate wait for the meter."""
-    rate = state.epochs.get("rate")
+    rate = state.epochs.get("rate", [])
     return bool(rate) and rate[-1] > state.judged
 
 
@@ -144,7 +143,7 @@ def _finding(subject: str, reached: Reached, epoch: int, policy: Policy) -> Find
     from_ms = effect_of(epoch, pack.epoch_ms)
     level = "CRITICAL" if reached.step == "TEMP_BLOCK" else "WARN"
     rate = "RATE_" if "ppm" in reached.counts else ""
-    legs: tuple[Leg, ...] = tuple(leg for leg in pack.ladder.legs.get(kind, ()))
+    legs = pack.ladder.legs.get(kind, ())
     return Finding(
         subject=subject,
         finding_id=sanction_id(subject, reached.step, epoch_of(from_ms, pack.epoch_ms)),

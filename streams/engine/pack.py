@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from streams.contracts.decisions import Action, Mode
+from streams.contracts.messages import Leg
 from streams.contracts.policy import Profile
 
 
@@ -52,11 +53,11 @@ class Ladder(PackPart, frozen=True, kw_only=True):
 
     temp_block_ms: int = 48 * 3_600_000
     max_step: dict[str, str] = {}
-    legs: dict[str, tuple[str, ...]] = {}
+    legs: dict[str, tuple[Leg, ...]] = {}
 
 
 class Pack(PackPart, frozen=True, kw_only=True):
-    """Everything a jurisdiction may decide for itself. Times in `_ms`, shares in permille, rates in parts per million."""
+    """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million."""
 
     jurisdiction: str
     profile: Profile

@@ -115,7 +115,8 @@ def delivered(state: Tally, window: str, end_ms: int, pack: Pack) -> int:
         for epoch, count in state.recent.items()
         if epoch * pack.epoch_ms >= end_ms and bucket_of(epoch * pack.epoch_ms, unit, zone) <= last
     )
-    return sum(_in_window(state.delivered, window, end_ms, zone)) - after
+    inside: list[int] = _in_window(state.delivered, window, end_ms, zone)
+    return sum(inside) - after
 
 
 def _in_window(units: dict[str, dict[int, Any]], window: str, end_ms: int, time_zone: str) -> list[Any]:
@@ -160,7 +161,8 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
     if now_ms // DAY == before:
         return
     oldest = now_ms - KEEP_MS
-    for units in (*state.voters.values(), state.delivered):
+    every: list[Any] = [*state.voters.values(), state.delivered]
+    for units in every:
         for unit, buckets in units.items():
             limit = bucket_of(oldest, unit, pack.time_zone)
             for bucket in [b for b in buckets if b < limit]:

@@ -1,4 +1,4 @@
-"""Shipped packs: one jurisdiction's facts in one file, one profile's modes laid over them. Never edited by a carrier."""
+"""Shipped packs: a jurisdiction's facts in one file, a profile's modes laid over them."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from streams.contracts.decisions import Evidence
 from streams.engine.case import Case, Read
 from streams.engine.outcome import LONG_AGO, Check
@@ -52,7 +54,7 @@ def check(case: Case) -> Check | None:
 
 
 def _judge(
-    case: Case, found: _Findings, word: str, name: str, read: Read, barred: bool, missing: str, bad: str
+    case: Case, found: _Findings, word: str, name: str, read: Read[Any], barred: bool, missing: str, bad: str
 ) -> None:  # fmt: skip
     what = f"{word}:{name}"
     if barred:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from streams.contracts.decisions import Mode
 from streams.contracts.registry import Routes
 from streams.engine.case import Case
 from streams.engine.outcome import Check, unknown
@@ -29,7 +30,7 @@ def check(case: Case) -> Check | None:
     if not level:
         return unknown(NAME, "no constrained level is known on this leg")
     if not matched:
-        cap = "BLOCK" if entry.routes.mode == "exclusive" else "LABEL"
+        cap: Mode = "BLOCK" if entry.routes.mode == "exclusive" else "LABEL"
         return Check(
             NAME, "FAIL", ("SENDER_WRONG_ROUTE",), {"level": level, "mode": entry.routes.mode}, read.since_ms, cap
         )
