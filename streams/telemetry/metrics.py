@@ -1,0 +1,100 @@
+"""Metrics: a closed, typed set of names over prometheus-client. Counted per batch, never per event.
+
+A name is `<noun>_<unit>[_total]`, base units, bounded labels. The type checker rejects a misspelt one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from prometheus_client import Counter, Gauge
+
+CounterName = Literal[
+    # Records handled by a step, valid or not. step
+    "records_total",
+    # Records that a step wrote, by entity. step, entity
+    "outputs_total",
+    # Records that could not be read and went to the dead letters. step, reason
+    "dead_letters_total",
+    # Dead letters that hold only the beginning of their record. step
+    "dead_letters_cut_total",
+    # Exceptions of a step that were no verdict on a record: our own failures. step
+    "step_failures_total",
+    # Transactions. step
+    "commits_total",
+    # Transactions given up and replayed. step, why
+    "aborts_total",
+    # Partitions paused because they held nothing but garbage. step
+    "fuse_trips_total",
+    # Changes that a replica took. replica, entity
+    "replica_changes_total",
+    # Changes that a replica could not read. replica, entity
+    "replica_bad_changes_total",
+    # Replicas that were wiped and read again. replica, why
+    "replica_rebuilds_total",
+    # Decisions, by what was said. verdict, action
+    "decisions_total",
+    # Codes that spoke against a message, by the mode they ran in. code, mode
+    "reasons_total",
+    # Checks that could not tell. check
+    "unknown_checks_total",
+    # Checks that failed on our side; never a block. check
+    "failed_checks_total",
+    # Changes that alter the state at a time already processed. entity
+    "late_enforcements_total",
+]
+GaugeName = Literal[
+    # 1 while the step consumes. step
+    "ready",
+    # Partitions paused by the fuse. step
+    "fuse_open_partitions",
+    # Highest event time processed, seconds since 1970. step
+    "event_time_seconds",
+]
+
+_LABELS: dict[str, tuple[str, ...]] = {
+    "records_total": ("step",),
+    "outputs_total": ("step", "entity"),
+    "dead_letters_total": ("step", "reason"),
+    "dead_letters_cut_total": ("step",),
+    "step_failures_total": ("step",),
+    "commits_total": ("step",),
+    "aborts_total": ("step", "why"),
+    "fuse_trips_total": ("step",),
+    "replica_changes_total": ("replica", "entity"),
+    "replica_bad_changes_total": ("replica", "entity"),
+    "replica_rebuilds_total": ("replica", "why"),
+    "decisions_total": ("verdict", "action"),
+    "reasons_total": ("code", "mode"),
+    "unknown_checks_total": ("check",),
+    "failed_checks_total": ("check",),
+    "late_enforcements_total": ("entity",),
+    "ready": ("step",),
+    "fuse_open_partitions": ("step",),
+    "event_time_seconds": ("step",),
+}
+NAMESPACE = "dualblock"
+
+_COUNTERS: dict[str, Counter] = {n: Counter(n, n, _LABELS[n], namespace=NAMESPACE) for n in get_args(CounterName)}
+_GAUGES: dict[str, Gauge] = {n: Gauge(n, n, _LABELS[n], namespace=NAMESPACE) for n in get_args(GaugeName)}
+
+
+def count(name: CounterName, value: float = 1, **labels: str) -> None:
+    """Add to a counter. Raises ValueError when the labels are not those of the name."""
+    _COUNTERS[name].labels(**labels).inc(value)
+
+
+def gauge(name: GaugeName, value: float, **labels: str) -> None:
+    """Set a gauge. Raises ValueError when the labels are not those of the name."""
+    _GAUGES[name].labels(**labels).set(value)
+
+
+def read(name: CounterName | GaugeName, **labels: str) -> float:
+    """The value of a counter or gauge; 0 when it was never touched."""
+    held = _COUNTERS.get(name) or _GAUGES[name]
+    suffix = "" if name in _GAUGES or name.endswith("_total") else "_total"
+    for family in held.collect():
+        for sample in family.samples:
+            if sample.name == f"{NAMESPACE}_{name}{suffix}" and sample.labels == labels:
+                return sample.value
+    return 0.0
