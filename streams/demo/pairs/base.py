@@ -1,0 +1,39 @@
+"""What a pair is: an attack that its own code must block, and a twin that differs in one fact and must pass."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REPORTS = "REPORTS_"  # reasons of sanctions from reports begin with this; the window follows
+
+
+class Pair(NamedTuple):
+    """code: the attack's own reason code, or `REPORTS_` for any sanction from reports.
+
+    effect_ms: for a report-driven attack, when its sanction starts by construction: one epoch after the end of the
+    epoch in which the votes reach the threshold.
+    """
+
+    name: str
+    twin: str
+    code: str
+    effect_ms: int | None = None
+
+    @property
+    def by_reports(self) -> bool:
+        """Only reports catch it."""
+        return self.code == REPORTS
+
+
+class Sizes(NamedTuple):
+    """Messages per side: of an ordinary pair, of the reported sender, of the bank."""
+
+    side: int
+    reported: int
+    bank: int
+
+    @classmethod
+    def of(cls, messages: int) -> Sizes:
+        """By the size of the world. The reported sender needs 1 200 deliveries to be judged by rate, and they must be
+        under 15 % of what it sends; the bank sends a quarter of everything (50 000 of 200 000)."""
+        return cls(max(100, messages // 500), max(8_000, messages // 25), max(6_000, messages // 4))

@@ -1,0 +1,188 @@
+"""What the decisions were worth: attacks caught by their own code, twins blocked by mistake, leaks of relays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from streams.contracts.decisions import Decision
+from streams.contracts.reputation import SanctionRow
+from streams.demo.companies import NAME as BACKGROUND
+from streams.demo.pairs.base import Pair
+from streams.demo.world import World
+
+_LEAST_PERCENT = 80  # of a report-driven attack, overall
+
+
+class AttackScore(msgspec.Struct, frozen=True):
+    """passed_before_effect: messages that got through before the sanction's from_ms; 0 where no reports are needed."""
+
+    name: str
+    injected: int
+    caught: int
+    passed_before_effect: int
+
+
+class TwinScore(msgspec.Struct, frozen=True):
+    name: str
+    messages: int
+    falsely_blocked: int
+
+
+class LeakScore(msgspec.Struct, frozen=True):
+    """Messages that the relay's own gate should have stopped, or that came from a relay without one."""
+
+    relay: str
+    reason: str
+    messages: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The object that `--json` prints. messages, decisions and sanctions are counts."""
+
+    messages: int
+    decisions: int
+    seconds: float
+    seed: int
+    attacks: tuple[AttackScore, ...]
+    twins: tuple[TwinScore, ...]
+    sanctions: int
+    late_enforcement: int
+    leaks: tuple[LeakScore, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """actions: (action, first reason or `-`) → messages. problems: what was not as it must be, one sentence each."""
+
+    summary: Summary
+    actions: Counter[tuple[str, str]]
+    effects: dict[str, int]
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every attack was caught, every twin passed and every message got its one decision."""
+        return not self.problems
+
+
+@dataclass(slots=True)
+class _Side:
+    injected: int = 0
+    blocked: int = 0
+    caught: int = 0
+    passed_at_ms: list[int] = field(default_factory=list)
+    sanctions: set[str] = field(default_factory=set)
+
+
+def score(
+    world: World,
+    decisions: Iterable[Decision],
+    sanctions: Iterable[SanctionRow] = (),
+    *,
+    seconds: float = 0.0,
+    late_enforcement: int = 0,
+) -> Result:
+    """Hold decisions (any order) and the sanctions they rest on against the world's labels.
+
+    An attack's message counts as caught only when its own code is among the reasons that blocked it. The effect of a
+    report-driven attack is the earliest from_ms of the sanctions named in the evidence of its blocked messages.
+    """
+    codes = {pair.name: pair.code for pair in world.pairs}
+    sides: dict[tuple[str, str], _Side] = {label: _Side() for label in set(world.labels.values())}
+    for label in world.labels.values():
+        sides[label].injected += 1
+    actions: Counter[tuple[str, str]] = Counter()
+    leaks: Counter[tuple[str, str]] = Counter()
+    seen: Counter[str] = Counter()
+    for decision in decisions:
+        seen[decision.event_id] += 1
+        actions[decision.action, decision.reasons[0].code if decision.reasons else "-"] += 1
+        if decision.leak is not None and decision.route.relay_id is not None:
+            leaks[decision.route.relay_id, decision.leak] += 1
+        found = world.labels.get(decision.event_id)
+        if found is not None:
+            _book(sides[found], decision, codes.get(found[0]))
+    starts = {entry.sanction_id: entry.from_ms for row in sanctions for entry in row.timeline}
+    effects = _effects(world.pairs, sides, starts)
+    summary = Summary(
+        messages=len(world.messages),
+        decisions=seen.total(),
+        seconds=round(seconds, 3),
+        seed=world.seed,
+        attacks=tuple(_attack(pair, sides[pair.name, "attack"], effects) for pair in world.pairs),
+        twins=(
+            *(_twin(pair.twin, sides[pair.name, "twin"]) for pair in world.pairs),
+            _twin(BACKGROUND, sides[BACKGROUND, "twin"]),
+        ),
+        sanctions=len(starts),
+        late_enforcement=late_enforcement,
+        leaks=tuple(LeakScore(*key, count) for key, count in sorted(leaks.items())),
+    )
+    return Result(summary, actions, effects, tuple(_problems(world, summary, seen, effects, sides)))
+
+
+def _book(side: _Side, decision: Decision, code: str | None) -> None:
+    if decision.verdict != "BLOCK":
+        side.passed_at_ms.append(decision.event_time_ms)
+        return
+    side.blocked += 1
+    blocking = [reason.code for reason in decision.reasons if reason.mode == "BLOCK"]
+    if code is None or not any(c == code or (code.endswith("_") and c.startswith(code)) for c in blocking):
+        side.passed_at_ms.append(decision.event_time_ms)  # stopped, but not for what it is
+        return
+    side.caught += 1
+    for check in decision.checks:
+        if isinstance(held := check.evidence.get("sanction_id"), str):
+            side.sanctions.add(held)
+
+
+def _effects(pairs: Iterable[Pair], sides: dict[tuple[str, str], _Side], starts: dict[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for pair in pairs:
+        known = [starts[name] for name in sides[pair.name, "attack"].sanctions if name in starts]
+        if pair.by_reports and known:
+            found[pair.name] = min(known)
+    return found
+
+
+def _attack(pair: Pair, side: _Side, effects: dict[str, int]) -> AttackScore:
+    effect_ms = effects.get(pair.name)
+    before = 0 if effect_ms is None else sum(at_ms < effect_ms for at_ms in side.passed_at_ms)
+    return AttackScore(pair.name, side.injected, side.caught, before)
+
+
+def _twin(name: str, side: _Side) -> TwinScore:
+    return TwinScore(name, side.injected, side.blocked)
+
+
+def _problems(
+    world: World,
+    summary: Summary,
+    seen: Counter[str],
+    effects: dict[str, int],
+    sides: dict[tuple[str, str], _Side],
+) -> Iterable[str]:
+    undecided = sum(event_id not in seen for event_id in world.labels)
+    twice = sum(count > 1 for count in seen.values())
+    foreign = sum(event_id not in world.labels for event_id in seen)
+    if undecided or twice or foreign:
+        yield f"{undecided} messages have no decision, {twice} have several, {foreign} decisions are on no message"
+    for pair, attack in zip(world.pairs, summary.attacks, strict=True):
+        missed = attack.injected - attack.caught - attack.passed_before_effect
+        if pair.by_reports and pair.name not in effects:
+            yield f"{pair.name}: no sanction took effect"
+        elif missed:
+            yield f"{pair.name}: {missed} of {attack.injected} messages were not caught by {pair.code}"
+        elif pair.by_reports and attack.caught * 100 < attack.injected * _LEAST_PERCENT:
+            yield f"{pair.name}: only {attack.caught} of {attack.injected} messages were caught"
+    for twin in summary.twins:
+        if twin.falsely_blocked:
+            yield f"{twin.name}: {twin.falsely_blocked} of {twin.messages} honest messages were blocked"
+    if summary.late_enforcement:
+        yield f"{summary.late_enforcement} sanctions arrived after messages that they should have met"
+    if any(pair.by_reports for pair in world.pairs) and not summary.sanctions:
+        yield "no sanction was imposed"

@@ -1,0 +1,90 @@
+"""The demo's world: ten days of reports and one day of traffic at a Korean carrier, made from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+
+import msgspec
+
+from streams.contracts.messages import Content, Message, Upstream
+from streams.contracts.policy import PolicyEntry, PolicyRow
+from streams.contracts.reports import Report
+from streams.demo.background import fill
+from streams.demo.beats import Timed, feeds
+from streams.demo.clock import DATE, EPOCH_MS
+from streams.demo.history import tell
+from streams.demo.pairs import PAIRS
+from streams.demo.pairs.base import Pair, Sizes
+from streams.demo.stage import Draft, Label, Stage
+from streams.errors import InputError
+
+MIN_MESSAGES, MAX_MESSAGES = 20_000, 1_000_000
+_PRODUCERS = {"origination": "edge1", "termination": "smsc1"}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What happened, in order of ingest, and what a good gate makes of it.
+
+    feeds: (ingest time in ms, row, heartbeat or manifest). labels: event_id → (pair, side) for every message; side is
+    `attack`, `twin`, or `wave` (neither: the forged messages that get an honest subscriber's number reported). All
+    honest background traffic is the twin of the pair `background`.
+    """
+
+    seed: int
+    policy: PolicyRow
+    feeds: list[Timed]
+    reports: list[Report]
+    messages: list[Message]
+    labels: dict[str, Label]
+    pairs: tuple[Pair, ...]
+
+
+def build_world(seed: int, messages: int = 200_000) -> World:
+    """A world of so many messages; the same for the same arguments on every machine.
+
+    Raises InputError when `messages` is too few for the pairs or more than the number blocks are made for.
+    """
+    if not MIN_MESSAGES <= messages <= MAX_MESSAGES:
+        raise InputError(
+            f"the demo needs between {MIN_MESSAGES} and {MAX_MESSAGES} messages, not {messages}: below that an attack "
+            "by rate has too few deliveries to be judged, above it the number blocks run out."
+        )
+    stage, sizes = Stage.empty(seed), Sizes.of(messages)
+    pairs = tuple(pair(stage, sizes) for pair in PAIRS)
+    owner, lines, honest = fill(stage, messages - len(stage.drafts))
+    tell(owner, lines, honest, max(400, messages // 100))
+    stage.drafts.sort(key=attrgetter("ingested_ms"))
+    stage.reports.sort(key=attrgetter("ingested_at_ms"))
+    sent = [_message(draft, number) for number, draft in enumerate(stage.drafts)]
+    labels = {message.event_id: draft.line.label for message, draft in zip(sent, stage.drafts, strict=True)}
+    reports = [msgspec.structs.replace(r, report_id=f"report-{i:06d}") for i, r in enumerate(stage.reports)]
+    return World(seed, _policy(), feeds(stage.rows, stage.book), reports, sent, labels, pairs)
+
+
+def _policy() -> PolicyRow:
+    entry = PolicyEntry(profile="enforce", pack={"epoch_ms": EPOCH_MS})
+    return PolicyRow(jurisdiction="kr", timeline=(entry,))
+
+
+def _message(draft: Draft, number: int) -> Message:
+    line = draft.line
+    producer = _PRODUCERS[line.leg]
+    upstream = None if draft.upstream_ms is None else Upstream(verdict="ALLOW", event_time_ms=draft.upstream_ms)
+    return Message(
+        event_id=f"{producer}-{DATE}-{number:06d}",
+        producer=producer,
+        event_time_ms=draft.event_ms,
+        ingested_at_ms=draft.ingested_ms,
+        leg=line.leg,
+        channel=line.channel,
+        traffic_class=line.traffic_class,
+        sender=line.sender,
+        origin_number=line.origin_number,
+        recipient=draft.recipient,
+        route=line.route,
+        content=Content(text=draft.text),
+        signalling=line.signalling,
+        upstream=upstream,
+    )
