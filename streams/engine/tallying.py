@@ -19,10 +19,13 @@ def on_vote(state: Tally, vote: Vote, policy: Policy, closed_through: int) -> li
     return emitted(state, epoch, policy.pack)
 
 
-def on_traffic(state: Tally, delta: Traffic, policy: Policy) -> list[Finding]:
-    """Add what was delivered. It is judged when the epoch is closed."""
+def on_traffic(state: Tally, delta: Traffic, policy: Policy, closed_through: int) -> list[Finding]:
+    """Add what was delivered, and judge what waited for epochs that are closed by now."""
     add_traffic(state, delta, policy.pack)
-    return emitted(state, delta.epoch + 1, policy.pack)
+    first = pending(state, closed_through)
+    if first is not None:
+        evaluate(state, policy, first, closed_through)
+    return emitted(state, min(delta.epoch + 1, delta.epoch + 1 if first is None else first), policy.pack)
 
 
 def on_closed(state: Tally, policy: Policy, closed_through: int) -> list[Finding]:

@@ -19,7 +19,7 @@ from streams.engine.attribution import attribute
 from streams.engine.decide import Decider
 from streams.engine.directing import direct
 from streams.engine.epochs import epoch_of
-from streams.engine.ladder import waiting
+from streams.engine.ladder import NEVER, waiting
 from streams.engine.metering import Sums, metered
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -76,7 +76,7 @@ class Embedded:
                 subject=subject, epoch=at, partition=0, first_offset=self._metered, next_offset=self._metered,
                 delivered=count,
             )  # fmt: skip
-            self._found(on_traffic(self._tally(subject), delta, policy))
+            self._found(on_traffic(self._tally(subject), delta, policy, NEVER))
         for subject in sorted(self._waiting):
             self._found(on_closed(self._tallies[subject], policy, epoch - 1))
         self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}

@@ -1,0 +1,74 @@
+"""What every domain agent needs: topics by entity, the rules' inputs, and rows that are as new as Kafka has them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from streams.agents.app import AgentApp
+from streams.agents.errors import WorkerFailed
+from streams.contracts.topics import topic_name
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.engine.view import View
+
+POLL_S = 0.02
+
+
+class Follower(Protocol):
+    """Keeps a replica of the compacted topics that the rules read. Polled on the worker's event loop."""
+
+    @property
+    def view(self) -> View:
+        """The rows."""
+        ...
+
+    @property
+    def caught_up(self) -> bool:
+        """Every partition was read to its end once."""
+        ...
+
+    def poll(self) -> None:
+        """Apply what is there, without waiting. Raises when the worker must be restarted."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """Shared by the agents of one worker. `decision_partitions`: how many watermarks close an epoch."""
+
+    app: AgentApp
+    follower: Follower
+    policies: Policies
+    keys: Keys
+    decision_partitions: int
+
+    @property
+    def view(self) -> View:
+        """The rows as of now; rules read them as of an event's time."""
+        return self.follower.view
+
+    def topic(self, entity: str) -> str:
+        """The name of an entity's topic."""
+        return topic_name(entity, self.app.settings.prefix)
+
+    async def rows(self) -> View:
+        """The view, once it was read to its end. Attribution before that would judge with half a registry."""
+        while not self.follower.caught_up:
+            await asyncio.sleep(POLL_S)
+        return self.follower.view
+
+    def follow(self) -> None:
+        """Poll the follower for as long as the app runs."""
+
+        async def poll() -> None:
+            while not self.app.should_stop:
+                try:
+                    self.follower.poll()
+                except Exception as error:
+                    self.app.outbox.fail(WorkerFailed(f"The agents' replica can't be read on: {error!r}"))
+                    return
+                await asyncio.sleep(POLL_S)
+
+        self.app.task(poll)
