@@ -1,7 +1,7 @@
-"""The demonstration: a day at a Korean carrier, made from a seed, with attacks and honest twins that are known by label.
+"""The demonstration: a day at a Korean carrier, made from a seed, with attacks and twins that are known by label.
 
-`build_world` makes it, `score` holds decisions against it, `render` and `to_json` show the result, `write_inputs` writes
-the world as files that can be replayed.
+`build_world` makes it, `score` holds decisions against it, `render` and `to_json` show the result, `write_inputs`
+writes the world as files that can be replayed.
 """
 
 from streams.demo.files import write_inputs

@@ -23,6 +23,7 @@ from streams.engine.fingerprint import fingerprint
 HONEST_REPORTERS = 2
 _RELAY_REPORTERS = 100  # a relay is warned at 200 distinct ones
 _SPAM_REPORTERS = 15
+_BORROWED = 4  # campaigns
 # Shares follow a public count of nine million Korean reports of 2022.
 _CATEGORIES = {
     "other": 45, "gambling": 23, "illegal_loan": 10, "adult": 5, "stocks": 4, "designated_driver": 2, "real_estate": 2,
@@ -55,7 +56,7 @@ def tell(owner: Owner, lines: Lines, drafts: list[Draft], count: int) -> None:
     """About `count` reports: over half on old spam, the others on honest messages of the ten days and of the day."""
     quota = Quota()
     old, today = count * 25 // 100, count * 20 // 100
-    _old_spam(owner, lines, max(2, (count - old - today) // _SPAM_REPORTERS), quota)
+    _old_spam(owner, lines, max(2, (count - old - today) // _SPAM_REPORTERS))
     _by_mistake(owner, (d for d in _past(owner, lines, old)), quota)
     _by_mistake(owner, (drafts[int(owner.rng.random() * len(drafts))] for _ in range(today)), quota)
 
@@ -64,12 +65,13 @@ def _category(rng: Random) -> str:
     return rng.choices(tuple(_CATEGORIES), tuple(_CATEGORIES.values()))[0]
 
 
-def _old_spam(owner: Owner, lines: Lines, campaigns: int, quota: Quota) -> None:
-    """Each campaign is reported within three hours. Every eighth borrows numbers, the others use their own line."""
+def _old_spam(owner: Owner, lines: Lines, campaigns: int) -> None:
+    """Each campaign is reported within three hours. A few borrow numbers on another carrier's relay, which stays under
+    its warning all the same; the others use a line of their own."""
     rng, carrier = owner.rng, lines.other_carriers[0].route
     for i in range(campaigns):
         start = rng.randrange(HISTORY_FROM_MS, DAY_FROM_MS - 6 * HOUR_MS)
-        category, borrowed, own = _category(rng), i % 8 == 7, owner.number()
+        category, borrowed, own = _category(rng), i < _BORROWED, owner.number()
         for k in range(_SPAM_REPORTERS):
             number = owner.number() if borrowed else own
             line = Line(
@@ -79,8 +81,7 @@ def _old_spam(owner: Owner, lines: Lines, campaigns: int, quota: Quota) -> None:
             event_ms = start + k * 5 * MINUTE_MS
             text = f"대박 기회 {coined(i)} 지금 신청 {rng.randrange(10**6)}"
             draft = Draft(event_ms, event_ms, line, owner.people.next(), text, None)
-            if not borrowed or quota.take(draft) or k < HONEST_REPORTERS:
-                owner.report(draft, category=category, ingested_ms=event_ms + rng.randrange(MINUTE_MS, HOUR_MS))
+            owner.report(draft, category=category, ingested_ms=event_ms + rng.randrange(MINUTE_MS, HOUR_MS))
 
 
 def _past(owner: Owner, lines: Lines, count: int) -> Iterable[Draft]:

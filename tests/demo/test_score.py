@@ -1,0 +1,147 @@
+"""Scoring on decisions made by hand: what counts as caught, what as a false block, and what makes a run fail."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from streams.contracts.decisions import CheckRecord, Decision, Mode, Reason, RouteSeen, SenderSeen, Versions
+from streams.contracts.messages import Message
+from streams.contracts.reputation import SanctionEntry, SanctionRow
+from streams.demo import Result, World, render, score, to_json
+from streams.demo.pairs.base import REPORTS
+
+Judge = Callable[[Message, Decision], Decision]
+_VERSIONS = Versions(policy="-", read="", data="-", input="-", engine="-")
+
+
+def _decision(message: Message) -> Decision:
+    return Decision(
+        decision_id=message.event_id,
+        event_id=message.event_id,
+        event_time_ms=message.event_time_ms,
+        leg=message.leg,
+        verdict="ALLOW",
+        action="DELIVER",
+        sender=SenderSeen(key="~", kind="mobile", registered=False),
+        recipient="~",
+        route=RouteSeen(relay_id=message.route.relay_id),
+        versions=_VERSIONS,
+    )
+
+
+def _blocked(decision: Decision, code: str, mode: Mode = "BLOCK", sanction: str | None = None) -> Decision:
+    gate = "reputation" if sanction else "forgery"
+    checks = (CheckRecord(check="sanctions", outcome="FAIL", evidence={"sanction_id": sanction}),) if sanction else ()
+    reasons = (Reason(code=code, gate=gate, mode=mode),)
+    return msgspec.structs.replace(decision, verdict="BLOCK", action="REJECT", reasons=reasons, checks=checks)
+
+
+def _sanctions(world: World) -> list[SanctionRow]:
+    return [
+        SanctionRow(
+            subject=pair.name,
+            timeline=(SanctionEntry(sanction_id=pair.name, step="TEMP_BLOCK", reason="R", from_ms=pair.effect_ms),),
+        )
+        for pair in world.pairs
+        if pair.effect_ms is not None
+    ]
+
+
+def _run(world: World, judge: Judge = lambda message, decision: decision, late: int = 0) -> Result:
+    """Decisions of a gate that is right, each then changed by `judge`."""
+    pairs = {pair.name: pair for pair in world.pairs}
+    decisions = []
+    for message in world.messages:
+        decision = _decision(message)
+        name, side = world.labels[message.event_id]
+        if side == "attack":
+            pair = pairs[name]
+            if pair.effect_ms is None:
+                decision = _blocked(decision, pair.code)
+            elif message.event_time_ms >= pair.effect_ms:
+                decision = _blocked(decision, REPORTS + "CRITICAL_10D", sanction=name)
+        decisions.append(judge(message, decision))
+    return score(world, decisions, _sanctions(world), seconds=2.0, late_enforcement=late)
+
+
+def test_a_right_gate_passes(small: World) -> None:
+    result = _run(small)
+    assert result.problems == () and result.ok
+    by_name = {attack.name: attack for attack in result.summary.attacks}
+    assert by_name["terminated"].caught == by_name["terminated"].injected
+    assert by_name["terminated"].passed_before_effect == 0
+    line = by_name["spammer's own line"]
+    assert 0 < line.passed_before_effect == line.injected - line.caught
+
+
+def test_blocked_for_another_reason_is_not_caught(small: World) -> None:
+    def other(message: Message, decision: Decision) -> Decision:
+        label = small.labels[message.event_id]
+        return _blocked(decision, "SENDER_NOT_REGISTERED") if label == ("terminated", "attack") else decision
+
+    result = _run(small, other)
+    attack = next(a for a in result.summary.attacks if a.name == "terminated")
+    assert attack.caught == 0 and not result.ok
+    assert "terminated: 100 of 100 messages were not caught by NUMBER_TERMINATED" in result.problems
+
+
+def test_own_code_that_only_observed_is_not_caught(small: World) -> None:
+    def observed(message: Message, decision: Decision) -> Decision:
+        if small.labels[message.event_id] != ("lookalike", "attack"):
+            return decision
+        return _blocked(decision, "SENDER_LOOKALIKE", mode="OBSERVE")
+
+    result = _run(small, observed)
+    assert next(a for a in result.summary.attacks if a.name == "lookalike").caught == 0 and not result.ok
+
+
+def test_one_miss_after_the_effect_fails(small: World) -> None:
+    last = next(m for m in reversed(small.messages) if small.labels[m.event_id] == ("spammer's own line", "attack"))
+    result = _run(small, lambda m, d: _decision(m) if m.event_id == last.event_id else d)
+    assert any("spammer's own line: 1 of" in problem for problem in result.problems)
+
+
+def test_no_sanction_is_no_catch(small: World) -> None:
+    result = _run(small, lambda m, d: _decision(m) if d.checks else d)
+    assert sum("no sanction took effect" in problem for problem in result.problems) == 3
+
+
+@pytest.mark.parametrize("pair", ["ported out", "background"])
+def test_a_blocked_twin_fails(small: World, pair: str) -> None:
+    owner = next((p.name for p in small.pairs if p.twin == pair), "background")
+    victim = next(m for m in small.messages if small.labels[m.event_id] == (owner, "twin"))
+    result = _run(small, lambda m, d: _blocked(d, "ANY") if m.event_id == victim.event_id else d)
+    assert next(t for t in result.summary.twins if t.name == pair).falsely_blocked == 1
+    assert not result.ok
+
+
+def test_late_enforcement_and_lost_or_doubled_decisions_fail(small: World) -> None:
+    assert not _run(small, late=1).ok
+    decisions = [_decision(m) for m in small.messages[1:]]
+    lost = score(small, decisions)
+    assert any(p.startswith("1 messages have no decision") for p in lost.problems)
+    doubled = score(small, [*decisions, decisions[0], _decision(small.messages[0])])
+    assert any("1 have several" in p for p in doubled.problems)
+
+
+def test_json_has_the_promised_fields_and_tables_render(small: World) -> None:
+    def leaky(message: Message, decision: Decision) -> Decision:
+        return msgspec.structs.replace(decision, leak="no_gate" if message.route.relay_id == "relay-01" else None)
+
+    result = _run(small, leaky)
+    found = msgspec.json.decode(to_json(result))
+    assert list(found) == [
+        "messages", "decisions", "seconds", "seed", "attacks", "twins", "sanctions", "late_enforcement", "leaks",
+    ]  # fmt: skip
+    assert set(found["attacks"][0]) == {"name", "injected", "caught", "passed_before_effect"}
+    assert set(found["twins"][0]) == {"name", "messages", "falsely_blocked"}
+    assert (len(found["attacks"]), len(found["twins"]), found["sanctions"]) == (14, 15, 3)
+    assert found["leaks"] == [{"relay": "relay-01", "reason": "no_gate", "messages": 200}]
+    assert msgspec.json.decode(to_json(result, differences=0))["differences"] == 0
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(render(small, result))
+    text = console.export_text()
+    assert "All attacks caught, no twin blocked." in text and "relay-01" in text
