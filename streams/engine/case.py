@@ -49,6 +49,7 @@ class Read(NamedTuple, Generic[E]):
     entry: E | None
     expired: bool
     since_ms: int
+    version: str
 
     @property
     def absent(self) -> bool:
@@ -56,7 +57,7 @@ class Read(NamedTuple, Generic[E]):
         return self.entry is None and not self.expired
 
 
-ABSENT: Read[Entry] = Read(None, False, LONG_AGO)
+ABSENT: Read[Entry] = Read(None, False, LONG_AGO, "-")
 
 
 class NumberFact(NamedTuple):
@@ -72,7 +73,7 @@ class NumberFact(NamedTuple):
 class Case:
     """A message, the view and the policy that counts for it; caches what several checks read."""
 
-    __slots__ = ("_number", "_reads", "_rows", "e_ms", "flags", "message", "pack", "policy", "sender", "view")
+    __slots__ = ("_number", "_reads", "e_ms", "flags", "message", "pack", "policy", "sender", "view")
 
     def __init__(self, message: Message, view: View, policy: Policy) -> None:
         self.message, self.view, self.policy, self.pack = message, view, policy, policy.pack
@@ -81,49 +82,49 @@ class Case:
         self.flags: list[str] = [*self.sender.flags]
         if late:
             self.flags.append("time_from_ingest")
-        self._reads: dict[str, str] = {}
-        self._rows: dict[str, Read[Entry]] = {}
+        self._reads: dict[str, Read[Entry]] = {}
         self._number: NumberFact | None = None
 
     def _read(self, key: str, row_type: type) -> Read[Entry]:
-        held = self._rows.get(key)
+        held = self._reads.get(key)
         if held is not None:
             return held
         row = self.view.row(key)
-        if row is None or isinstance(row, BlockRow) or type(row) is not row_type:
-            found, version = ABSENT, "-"
+        found: Read[Entry]
+        if row is None or row.__class__ is not row_type:
+            found = ABSENT
         else:
-            entry: Entry | None = current(row.timeline, self.e_ms)
+            timeline: tuple[Entry, ...] = row.timeline  # type: ignore[union-attr]  # row_type is never BlockRow
+            entry = current(timeline, self.e_ms)
             if entry is not None:
-                found, version = Read(entry, False, entry.recorded_at_ms), str(entry.version)
-            elif visible(row.timeline, self.e_ms):
-                found, version = Read(None, True, newest_recorded(row.timeline, self.e_ms)), "x"
+                found = Read(entry, False, entry.recorded_at_ms, str(entry.version))
+            elif visible(timeline, self.e_ms):
+                found = Read(None, True, newest_recorded(timeline, self.e_ms), "x")
             else:
-                found, version = ABSENT, "-"
-        self._reads[key] = version
-        self._rows[key] = found
+                found = ABSENT
+        self._reads[key] = found
         return found
 
     # One accessor for each kind of row, so that a check says what it reads and gets the right type.
     def sender_row(self, key: str | None = None) -> Read[SenderEntry]:
         """The registration of the sender (or of another sender's key)."""
-        return self._read(f"sender:{key or self.sender.key}", SenderRow)  # type: ignore[return-value]  # by row_type
+        return self._read("sender:" + (key or self.sender.key), SenderRow)  # type: ignore[return-value]  # by row_type
 
     def account_row(self, account: str) -> Read[AccountEntry]:
         """The row of an account."""
-        return self._read(f"account:{account}", AccountRow)  # type: ignore[return-value]  # by row_type
+        return self._read("account:" + account, AccountRow)  # type: ignore[return-value]  # by row_type
 
     def reseller_row(self, reseller: str) -> Read[ResellerEntry]:
         """The row of a reseller."""
-        return self._read(f"reseller:{reseller}", ResellerRow)  # type: ignore[return-value]  # by row_type
+        return self._read("reseller:" + reseller, ResellerRow)  # type: ignore[return-value]  # by row_type
 
     def relay_row(self, relay: str) -> Read[RelayEntry]:
         """The row of a relay."""
-        return self._read(f"relay:{relay}", RelayRow)  # type: ignore[return-value]  # by row_type
+        return self._read("relay:" + relay, RelayRow)  # type: ignore[return-value]  # by row_type
 
     def dno_row(self) -> Read[DnoEntry]:
         """The do-not-originate entry of the sender."""
-        return self._read(f"dno:{self.sender.key}", DnoRow)  # type: ignore[return-value]  # by row_type
+        return self._read("dno:" + self.sender.key, DnoRow)  # type: ignore[return-value]  # by row_type
 
     def institution_row(self, key: str) -> Read[InstitutionEntry]:
         """An institution's row by its full key."""
@@ -135,16 +136,16 @@ class Case:
 
     def allow_row(self) -> Read[AllowEntry]:
         """The allow rule of the sender."""
-        return self._read(f"allow:{self.sender.key}", AllowRow)  # type: ignore[return-value]  # by row_type
+        return self._read("allow:" + self.sender.key, AllowRow)  # type: ignore[return-value]  # by row_type
 
     def sanctions(self, subject: str) -> list[SanctionEntry]:
         """All sanctions of a subject that count at e."""
         row = self.view.sanctions(subject)
         if row is None:
-            self._reads["s:" + subject] = "-"
+            self._reads["s:" + subject] = ABSENT
             return []
         found = all_current(row.timeline, self.e_ms)
-        self._reads["s:" + subject] = "+".join(str(s.version) for s in found) or "-"
+        self._note("s:" + subject, "+".join(str(s.version) for s in found) or "-")
         return found
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
@@ -163,17 +164,17 @@ class Case:
             return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
         row = self.view.row("number:" + number)
         if isinstance(row, NumberRow) and (entry := current(row.timeline, self.e_ms)) is not None:
-            self._reads["number:" + number] = str(entry.version)
+            self._note("number:" + number, str(entry.version))
             return NumberFact(entry.status, "row", entry.from_ms, entry.recorded_at_ms, entry.owner_epoch)
-        self._reads["number:" + number] = "-"
+        self._reads["number:" + number] = ABSENT
         key = block_key(number)
         block = self.view.row(key)
-        self._reads[key] = "-"
+        self._reads[key] = ABSENT
         if not isinstance(block, BlockRow):
             return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
         for part in (block.current, block.previous):
             if part is not None and part.as_of_ms <= self.e_ms:
-                self._reads[key] = part.generation
+                self._note(key, part.generation)
                 status = state_at(part.states, int(number[-4:]))
                 return NumberFact(status, "block", part.as_of_ms, part.as_of_ms, 0)
         return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
@@ -193,7 +194,10 @@ class Case:
 
     def versions_read(self) -> str:
         """Versions of the rows read so far, in the order of reading; `-` for no row, `x` for an expired one."""
-        return ",".join(self._reads.values())
+        return ",".join([read.version for read in self._reads.values()])
+
+    def _note(self, key: str, version: str) -> None:
+        self._reads[key] = Read(None, False, LONG_AGO, version)
 
     def keys_read(self) -> tuple[str, ...]:
         """The keys behind `versions_read`, in the same order."""

@@ -100,7 +100,8 @@ class Decider:
         message, pack, keys = case.message, case.pack, self.keys
         mark = fingerprint(message.content.text)
         sender = sender_subject(case, keys)
-        route_passes = any(c.name == "route" and c.outcome == "PASS" for c in checks)
+        passed = tuple([c.name for c in checks if c.outcome == "PASS"])
+        route_passes = "route" in passed
         stopped = hits(case, sanctionable(case, sender, keys, mark), route_passes)
         objections = [*objections_of(checks, case.policy), *_sanction_objections(stopped, case.policy)]
         allowed = allows(case, route_passes)
@@ -116,8 +117,8 @@ class Decider:
             action=outcome.action,
             label=pack.label if outcome.action == "LABEL" else None,
             reasons=reasons_of(objections, pack.ranks),
-            passed=tuple(c.name for c in checks if c.outcome == "PASS"),
-            checks=(*_records(checks), *_sanction_records(stopped)),
+            passed=passed,
+            checks=tuple(_records(checks) + _sanction_records(stopped)),
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=_shadow(objections, allowed, case.policy, outcome.verdict),
@@ -137,8 +138,8 @@ class Decider:
 
 def decision_id(producer: str, leg: str, event_id: str) -> str:
     """20 hex digits of H(producer, leg, event id): a repeated event gets the same one."""
-    parts = b"\x00".join(p.encode("utf-8", "replace") for p in (producer, leg, event_id))
-    return hashlib.sha256(parts).hexdigest()[:20]
+    named = f"{producer}\x00{leg}\x00{event_id}".encode("utf-8", "replace")
+    return hashlib.sha256(named).hexdigest()[:20]
 
 
 def mode_of(policy: Policy, code: str, cap: Mode = "BLOCK") -> Mode:
@@ -204,7 +205,7 @@ def leak_of(case: Case, checks: list[Check]) -> str | None:
     said ALLOW. `no_gate` when no upstream verdict came with it, or one older than the skew (backdating hides nothing).
     """
     message = case.message
-    if message.leg != "termination":
+    if message.leg != "termination" or all([c.outcome != "FAIL" for c in checks]):
         return None
     failed = [c for c in checks if c.outcome == "FAIL" and c.gate != "own"]
     if not failed:

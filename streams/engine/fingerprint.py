@@ -6,8 +6,8 @@ import hashlib
 import re
 import unicodedata
 
-_MASKED = re.compile(r"(?:https?://|www\.)\S+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,12}(?:/\S*)?|\d+")
-_SPACE = re.compile(r"\s+")
+_URL = re.compile(r"(?:https?://|www\.)\S+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,12}(?:/\S*)?")
+_DIGITS = re.compile(r"\d+")
 
 
 def fingerprint(text: str) -> str | None:
@@ -15,12 +15,10 @@ def fingerprint(text: str) -> str | None:
 
     None for a text that has nothing left to compare.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    masked = _SPACE.sub(" ", _MASKED.sub(_mask, folded)).strip()
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    if "." in folded or "://" in folded:
+        folded = _URL.sub("@", folded)
+    masked = " ".join(_DIGITS.sub("#", folded).split())
     if not masked:
         return None
     return hashlib.sha256(masked.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _mask(found: re.Match[str]) -> str:
-    return "#" if found.group()[0].isdigit() and found.group().isdigit() else "@"

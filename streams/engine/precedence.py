@@ -39,8 +39,13 @@ class Outcome(NamedTuple):
     won: str
 
 
+_UNDISPUTED = Outcome("ALLOW", "DELIVER", "default")
+
+
 def judge(objections: list[Objection], allows: list[str], ranks: dict[str, int]) -> Outcome:
     """The verdict. `allows` holds the ranks of the allow rules that apply."""
+    if not objections and not allows:
+        return _UNDISPUTED
     default = len(ranks) + max(ranks.values(), default=0)
     allow_rank = min((ranks[name] for name in allows), default=default)
     best: Objection | None = None
@@ -65,5 +70,7 @@ def judge(objections: list[Objection], allows: list[str], ranks: dict[str, int])
 
 def reasons_of(objections: list[Objection], ranks: dict[str, int]) -> tuple[Reason, ...]:
     """The objections as reasons, the one with the highest precedence first."""
+    if not objections:
+        return ()
     order = sorted(objections, key=lambda o: ranks.get(_RANK_OF_GATE.get(o.gate, ""), 1 << 30))
     return tuple(Reason(code=o.code, gate=o.gate, mode=o.mode) for o in order)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -19,6 +20,7 @@ class Keys(NamedTuple):
     state: bytes
 
 
+@lru_cache(maxsize=1 << 16)
 def pseudonym(keys: Keys, text: str) -> str:
     """`~<key id>.<16 hex digits>` under the publication key."""
     return (
@@ -26,6 +28,7 @@ def pseudonym(keys: Keys, text: str) -> str:
     )
 
 
+@lru_cache(maxsize=1 << 16)
 def state_pseudonym(keys: Keys, text: str) -> str:
     """`~<20 hex digits>` under the state key, for votes, findings and sanctions."""
     return "~" + hmac.digest(keys.state, text.encode("utf-8", "replace"), "sha256").hex()[:20]
