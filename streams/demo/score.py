@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -78,6 +78,9 @@ class _Side:
     sanctions: set[str] = field(default_factory=set)
 
 
+_Sides = defaultdict[tuple[str, str], _Side]  # by label
+
+
 def score(
     world: World,
     decisions: Iterable[Decision],
@@ -91,26 +94,15 @@ def score(
     An attack's message counts as caught only when its own code is among the reasons that blocked it. The effect of a
     report-driven attack is the earliest from_ms of the sanctions named in the evidence of its blocked messages.
     """
-    codes = {pair.name: pair.code for pair in world.pairs}
-    sides: dict[tuple[str, str], _Side] = {label: _Side() for label in set(world.labels.values())}
-    for label in world.labels.values():
-        sides[label].injected += 1
-    actions: Counter[tuple[str, str]] = Counter()
-    leaks: Counter[tuple[str, str]] = Counter()
-    seen: Counter[str] = Counter()
+    count = _Count(world)
     for decision in decisions:
-        seen[decision.event_id] += 1
-        actions[decision.action, decision.reasons[0].code if decision.reasons else "-"] += 1
-        if decision.leak is not None and decision.route.relay_id is not None:
-            leaks[decision.route.relay_id, decision.leak] += 1
-        found = world.labels.get(decision.event_id)
-        if found is not None:
-            _book(sides[found], decision, codes.get(found[0]))
+        count.take(decision)
+    sides = count.sides
     starts = {entry.sanction_id: entry.from_ms for row in sanctions for entry in row.timeline}
     effects = _effects(world.pairs, sides, starts)
     summary = Summary(
         messages=len(world.messages),
-        decisions=seen.total(),
+        decisions=count.seen.total(),
         seconds=round(seconds, 3),
         seed=world.seed,
         attacks=tuple(_attack(pair, sides[pair.name, "attack"], effects) for pair in world.pairs),
@@ -120,9 +112,33 @@ def score(
         ),
         sanctions=len(starts),
         late_enforcement=late_enforcement,
-        leaks=tuple(LeakScore(*key, count) for key, count in sorted(leaks.items())),
+        leaks=tuple(LeakScore(*key, messages) for key, messages in sorted(count.leaks.items())),
     )
-    return Result(summary, actions, effects, tuple(_problems(world, summary, seen, effects, sides)))
+    return Result(summary, count.actions, effects, tuple(_problems(world, summary, count.seen, effects)))
+
+
+class _Count:
+    """What the decisions add up to."""
+
+    def __init__(self, world: World) -> None:
+        self._labels = world.labels
+        self._codes = {pair.name: pair.code for pair in world.pairs}
+        self.sides: _Sides = defaultdict(_Side)
+        self.actions: Counter[tuple[str, str]] = Counter()
+        self.leaks: Counter[tuple[str, str]] = Counter()
+        self.seen: Counter[str] = Counter()
+        for label in world.labels.values():
+            self.sides[label].injected += 1
+
+    def take(self, decision: Decision) -> None:
+        """Count one decision."""
+        self.seen[decision.event_id] += 1
+        self.actions[decision.action, decision.reasons[0].code if decision.reasons else "-"] += 1
+        if decision.leak is not None and decision.route.relay_id is not None:
+            self.leaks[decision.route.relay_id, decision.leak] += 1
+        label = self._labels.get(decision.event_id)
+        if label is not None:
+            _book(self.sides[label], decision, self._codes.get(label[0]))
 
 
 def _book(side: _Side, decision: Decision, code: str | None) -> None:
@@ -140,7 +156,7 @@ def _book(side: _Side, decision: Decision, code: str | None) -> None:
             side.sanctions.add(held)
 
 
-def _effects(pairs: Iterable[Pair], sides: dict[tuple[str, str], _Side], starts: dict[str, int]) -> dict[str, int]:
+def _effects(pairs: Iterable[Pair], sides: _Sides, starts: dict[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
     for pair in pairs:
         known = [starts[name] for name in sides[pair.name, "attack"].sanctions if name in starts]
@@ -164,7 +180,6 @@ def _problems(
     summary: Summary,
     seen: Counter[str],
     effects: dict[str, int],
-    sides: dict[tuple[str, str], _Side],
 ) -> Iterable[str]:
     undecided = sum(event_id not in seen for event_id in world.labels)
     twice = sum(count > 1 for count in seen.values())
