@@ -9,14 +9,17 @@ from dataclasses import dataclass
 class CommitPolicy:
     """A transaction costs about 3 ms, whatever is in it: under load it should hold a thousand records or more.
 
-    max_records: commit when so many are pending. max_ms: or when the first of them has waited so long.
+    max_records: commit when so many are pending. max_ms: or when the first of them has waited so long. at_end_ms: or
+    this long, when there is nothing more to read: 0 for a step whose readers wait for each output, more for one whose
+    outputs sum up what a transaction holds.
     """
 
     max_records: int = 5000
     max_ms: int = 100
+    at_end_ms: int = 0
 
     def should_commit(self, pending: int, waited_ms: int, at_end: bool) -> bool:
-        """Whether to commit now. `at_end`: nothing more is there to be read, so waiting would only cost latency."""
+        """Whether to commit now. `at_end`: nothing more is there to be read."""
         if not pending:
             return False
-        return at_end or pending >= self.max_records or waited_ms >= self.max_ms
+        return pending >= self.max_records or waited_ms >= (self.at_end_ms if at_end else self.max_ms)

@@ -74,6 +74,7 @@ class Loop:
         self._rewind = False  # the consumer's position is ahead of what is committed
         self._over: RestartNeeded | None = None
         self._carried: list[Message] = []
+        self._assigned = False
         self._count = 0  # records in the open transaction
         self._since_s = 0.0  # when the first of them was handled
         self._aborts = 0
@@ -132,6 +133,10 @@ class Loop:
         if self._rewind:
             self._guarded(self._seek_back)
             return
+        if self._assigned:
+            # New partitions came with this batch: the step must catch up for them before it sees their records.
+            self._assigned, self._carried = False, batch
+            return
         if batch:
             self._crash("after-consume")
         self._guarded(lambda: self._work(batch))
@@ -144,7 +149,7 @@ class Loop:
             waited_ms = int((time.monotonic() - self._since_s) * 1000)
             if self._policy.should_commit(self._count, waited_ms, not batch or self._parts.at_end()):
                 self._commit()
-        elif not batch:
+        elif not batch and self._parts.positions:
             outputs = self._step.idle(self._parts.ends(), self._clock_ms())
             if outputs:
                 self._tx.write(outputs)
@@ -395,6 +400,7 @@ class Loop:
             if place.offset < 0:
                 place.offset = OFFSET_BEGINNING
         consumer.incremental_assign(found)
+        self._assigned = True
         numbers = [place.partition for place in found]
         log.info("assigned", step=self._step.name, partitions=numbers)
         self._step.assigned(numbers)

@@ -46,15 +46,14 @@ class Replicator:
         replica: Replica,
         entities: Sequence[Entity],
         *,
-        listener: Listener | None = None,
         clock_ms: Callable[[], int] = wall_ms,
         max_age_ms: int = DELETE_RETENTION_MS // 2,
         make_consumer: Callable[[Config], Consumer] = Consumer,
     ) -> None:
-        """name: the component is `replica/<name>` in `progress`. listener: told of each batch that was applied."""
+        """name: the component is `replica/<name>` in `progress`."""
         self._connection, self._name = connection, name
         self.replica, self.entities = replica, tuple(entities)
-        self._listener = listener
+        self._listener: Listener | None = None
         self._clock_ms = clock_ms
         self._max_age_ms = max_age_ms
         self._make_consumer = make_consumer
@@ -67,6 +66,10 @@ class Replicator:
         self._needed: dict[Place, int] = {}
         self._progress = ProgressWriter(connection, name)
         self._stamped_s = 0.0
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` told of each batch that was applied."""
+        self._listener = listener
 
     @property
     def caught_up(self) -> bool:
@@ -123,11 +126,18 @@ class Replicator:
         self.replica.wipe()
         self.replica.stamp(self._ids, self._clock_ms())
 
+    def catch_up(self) -> bool:
+        """For a step's `catch_up`: opens at the first call, then polls, waiting a little while not caught up."""
+        self.poll(0.0 if self.caught_up else 0.05)
+        return self.caught_up
+
     def poll(self, wait_s: float = 0.0, budget_s: float = 0.05) -> int:
         """Apply what is there: at least one batch, more within `budget_s`. Waits `wait_s` if there is nothing.
 
         Answers how many changes counted. Raises RestartNeeded.
         """
+        if self._consumer is None:
+            self.open()
         applied, until = 0, time.monotonic() + budget_s
         while True:
             batch = self._fetch(wait_s)

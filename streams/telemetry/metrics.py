@@ -34,12 +34,10 @@ CounterName = Literal[
     "replica_rebuilds_total",
     # Decisions, by what was said. verdict, action
     "decisions_total",
-    # Codes that spoke against a message, by the mode they ran in. code, mode
+    # Codes that spoke against a message, by the mode they ran in; CHECK_FAILED is our own failure. code, mode
     "reasons_total",
     # Checks that could not tell. check
     "unknown_checks_total",
-    # Checks that failed on our side; never a block. check
-    "failed_checks_total",
     # Changes that alter the state at a time already processed. entity
     "late_enforcements_total",
 ]
@@ -67,7 +65,6 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "decisions_total": ("verdict", "action"),
     "reasons_total": ("code", "mode"),
     "unknown_checks_total": ("check",),
-    "failed_checks_total": ("check",),
     "late_enforcements_total": ("entity",),
     "ready": ("step",),
     "fuse_open_partitions": ("step",),

@@ -1,0 +1,138 @@
+"""The meter: what was delivered for a subject in an epoch, as deltas on `traffic`, and how far the counting has come.
+
+Delivery guarantees: the deltas of a transaction cover the offsets [first_offset, next_offset) of one decisions
+partition, and readers of committed records see each offset covered once. A reader that can see a delta twice adds it
+only if its first_offset is at least the next_offset it holds for (subject, partition). Watermarks may be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from streams.contracts.base import encoder
+from streams.contracts.decisions import Decision
+from streams.contracts.reputation import WATERMARK, Traffic
+from streams.engine.epochs import epoch_of
+from streams.engine.metering import Sums, metered
+from streams.pipeline.commit import CommitPolicy
+from streams.pipeline.replicator import Replicator
+from streams.pipeline.step import Input, InvalidRecord, Output
+
+#: A commit writes a record for each subject in it, which a tally agent has to read: fewer, larger transactions.
+POLICY = CommitPolicy(max_records=100_000, max_ms=1000, at_end_ms=100)
+
+
+class Meter:
+    """Counts decisions per input partition, so that a partition that is revoked takes its own sums along.
+
+    epoch_ms_at: length of an epoch in ms, by the policy at an event's time. traffic_partitions: of `traffic`; each
+    gets every watermark. replicator: where `epoch_ms_at` looks for the policy, if it does; closed with the meter.
+    """
+
+    name = "meter"
+    input = "decisions"
+
+    def __init__(
+        self, epoch_ms_at: Callable[[int], int], traffic_partitions: int, replicator: Replicator | None = None
+    ) -> None:
+        self.newest_ms: dict[int, int] = {}
+        self._epoch_ms_at = epoch_ms_at
+        self._traffic_partitions = traffic_partitions
+        self._replicator = replicator
+        self._decode = msgspec.json.Decoder(Decision).decode
+        self._encode = encoder().encode
+        self._sums: dict[int, Sums] = {}
+        self._first: dict[int, int] = {}
+        self._next: dict[int, int] = {}
+        self._said: dict[int, int] = {}  # watermark on the topic, by partition
+        self._saying: dict[int, int] = {}  # in the open transaction
+
+    def catch_up(self) -> bool:
+        return True if self._replicator is None else self._replicator.catch_up()
+
+    def handle(self, record: Input) -> Sequence[Output]:
+        partition = record.partition
+        try:
+            decision = self._decode(record.value or b"")
+        except (ValueError, RecursionError) as error:
+            raise InvalidRecord("NOT_A_DECISION", str(error)) from error
+        at_ms = decision.event_time_ms
+        if partition not in self._first:
+            self._first[partition] = record.offset
+            self._sums[partition] = {}
+        metered(decision, self._epoch_ms_at(at_ms), self._sums[partition])
+        if at_ms > self.newest_ms.get(partition, 0):
+            self.newest_ms[partition] = at_ms
+        return ()
+
+    def fallback(self, record: Input, reason: str) -> Sequence[Output]:
+        return ()
+
+    def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
+        outputs: list[Output] = []
+        for partition, next_offset in positions.items():
+            self._next[partition] = next_offset
+            first = self._first.get(partition, next_offset)
+            for (subject, epoch), delivered in self._sums.get(partition, {}).items():
+                delta = Traffic(
+                    subject=subject,
+                    epoch=epoch,
+                    partition=partition,
+                    first_offset=first,
+                    next_offset=next_offset,
+                    delivered=delivered,
+                )
+                outputs.append(Output("traffic", subject.encode(), self._encode(delta)))
+        # After the deltas, so that in every partition a watermark stands behind what it speaks of.
+        for partition in positions:
+            outputs += self._watermark(partition, partition in ended, now_ms)
+        return outputs
+
+    def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
+        return [output for partition in sorted(ended) for output in self._watermark(partition, True, now_ms)]
+
+    def _watermark(self, partition: int, at_end: bool, now_ms: int) -> list[Output]:
+        """The last epoch that is wholly metered, to every partition of `traffic`; nothing while it stays the same."""
+        at_ms = max(now_ms, self.newest_ms.get(partition, 0)) if at_end else self.newest_ms.get(partition, 0)
+        epoch = epoch_of(at_ms, self._epoch_ms_at(at_ms)) - 1
+        if epoch <= self._said.get(partition, -1):
+            return []
+        self._saying[partition] = epoch
+        next_offset = self._next.get(partition, 0)
+        mark = Traffic(
+            subject=WATERMARK,
+            epoch=epoch,
+            partition=partition,
+            first_offset=next_offset,
+            next_offset=next_offset,
+            delivered=0,
+        )
+        key, value = f"{WATERMARK}:{partition}".encode(), self._encode(mark)
+        return [Output("traffic", key, value, target) for target in range(self._traffic_partitions)]
+
+    def committed(self) -> None:
+        self._said.update(self._saying)
+        self._reset()
+
+    def aborted(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sums.clear()
+        self._first.clear()
+        self._saying.clear()
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        pass
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            for held in (self._sums, self._first, self._next, self._said, self._saying):
+                held.pop(partition, None)
+
+    def close(self) -> None:
+        if self._replicator is not None:
+            self._replicator.close()
+            self._replicator.replica.close()
