@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import faust
 from faust.types.transports import TransportT
@@ -15,7 +15,7 @@ from streams.agents.errors import WorkerFailed
 from streams.agents.gate import Turnstile
 from streams.agents.outbox import Outbox
 from streams.agents.progress import Progress
-from streams.agents.transport import TableManager, Transport
+from streams.agents.transport import Consumer, TableManager, Transport
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +93,7 @@ class AgentApp(faust.App):
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
         if not self.closed:
+            cast(Consumer, self.consumer).release_sources()
             self.gate.open()
             self.on_ready()
 
