@@ -1,0 +1,66 @@
+"""The agents' process: one Faust app with four agents, and a replica of registry and policy of its own."""
+
+from __future__ import annotations
+
+from streams.agents.app import AgentApp, AgentSettings, create_app
+from streams.agents.context import Context
+from streams.agents.directives import directive_agent
+from streams.agents.reports import report_agent
+from streams.agents.sanctions import sanction_agent
+from streams.agents.tally import tally_agent
+from streams.agents.worker import run_worker
+from streams.config import Settings
+from streams.engine.decide import ENGINE_VERSION
+from streams.engine.view import View
+from streams.pipeline.replicator import Replicator
+from streams.service import wiring
+
+
+class ReplicaFollower:
+    """`agents.context.Follower` over the pipeline's replicator."""
+
+    def __init__(self, replicator: Replicator) -> None:
+        self._replicator = replicator
+
+    @property
+    def view(self) -> View:
+        """The replica's rows."""
+        return self._replicator.replica
+
+    @property
+    def caught_up(self) -> bool:
+        """Every partition was read to its end once."""
+        return self._replicator.caught_up
+
+    def poll(self) -> None:
+        """Apply what is there."""
+        self._replicator.poll()
+
+
+def build_agents(settings: Settings) -> AgentApp:
+    """The app with its agents declared. Raises ConfigError."""
+    keys = wiring.keys(settings)
+    instance = f"agents-{settings.instance}"
+    app = create_app(
+        AgentSettings(
+            bootstrap=settings.bootstrap,
+            group=f"{settings.prefix}agents",
+            instance_id=instance,
+            data_dir=settings.state_dir / settings.instance / "agents",
+            prefix=settings.prefix,
+            partitions=settings.partitions.reputation,
+            replication=settings.replication,
+            version=ENGINE_VERSION,
+        )
+    )
+    follower = ReplicaFollower(wiring.replicator(settings, "agents-view", ("registry", "policy")))
+    context = Context(app, follower, wiring.policies(settings), keys, settings.partitions.messages)
+    for declare in (report_agent, tally_agent, sanction_agent, directive_agent):
+        declare(context)
+    context.follow()
+    return app
+
+
+def run_agents(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; 0 after a graceful stop, 1 after a failure."""
+    return run_worker(build_agents(settings))

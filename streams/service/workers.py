@@ -1,0 +1,76 @@
+"""Each of the four processes, from settings to exit code: 0 after a graceful stop, 1 when it must be started again."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import structlog
+
+from streams.config import Settings
+from streams.engine.decide import ENGINE_VERSION, Decider
+from streams.pipeline import gate as gate_step
+from streams.pipeline import meter as meter_step
+from streams.pipeline import registrar as registrar_step
+from streams.pipeline.commit import CommitPolicy
+from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.loop import Loop
+from streams.pipeline.step import Step
+from streams.service import wiring
+from streams.telemetry.logging import set_up
+
+Role = Literal["registrar", "gate", "meter", "agents"]
+ROLES: tuple[Role, ...] = ("registrar", "gate", "meter", "agents")
+log = structlog.get_logger()
+
+
+def run_worker(role: Role, settings: Settings) -> int:
+    """Run a worker in this process until SIGTERM or SIGINT. Raises ConfigError before anything is started."""
+    set_up(getattr(logging, settings.log_level.upper()))
+    _serve_metrics(settings)
+    if role == "agents":
+        from streams.service.agents import run_agents  # Faust is slow to import, and only this role needs it
+
+        return run_agents(settings)
+    step, policy = _STEPS[role](settings)
+    loop = Loop(step, wiring.loop_settings(settings, role), policy=policy)
+    loop.stop_on_signals()
+    try:
+        loop.run()
+    except RestartNeeded as error:
+        log.error("restart_needed", role=role, why=str(error))
+        return 1
+    return 0
+
+
+def _registrar(settings: Settings) -> tuple[Step, CommitPolicy]:
+    replicator = wiring.replicator(settings, "registrar", registrar_step.ENTITIES)
+    return registrar_step.Registrar(replicator), registrar_step.POLICY
+
+
+def _gate(settings: Settings) -> tuple[Step, CommitPolicy]:
+    keys = wiring.keys(settings)
+    replicator = wiring.replicator(settings, "gate", gate_step.ENTITIES)
+    decider = Decider(wiring.policies(settings), keys)
+    return gate_step.Gate(decider, replicator, f"gate-{settings.instance}"), gate_step.POLICY
+
+
+def _meter(settings: Settings) -> tuple[Step, CommitPolicy]:
+    replicator = wiring.replicator(settings, "meter", ("policy",))
+    policies = wiring.policies(settings)
+
+    def epoch_ms_at(at_ms: int) -> int:
+        return policies.at(replicator.replica, at_ms).pack.epoch_ms
+
+    return meter_step.Meter(epoch_ms_at, settings.partitions.reputation, replicator), meter_step.POLICY
+
+
+_STEPS = {"registrar": _registrar, "gate": _gate, "meter": _meter}
+
+
+def _serve_metrics(settings: Settings) -> None:
+    if settings.metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.metrics_port, addr="127.0.0.1")
+        log.info("metrics", port=settings.metrics_port, engine=ENGINE_VERSION)
