@@ -19,16 +19,16 @@ Evidence = str | int | bool | None | tuple[str, ...]
 class Reason(Record, frozen=True, kw_only=True):
     """One code that spoke against the message and the mode it ran in."""
 
-    code: Id
-    gate: Gate
-    mode: Mode
+    code: Annotated[Id, Meta(description="what failed, e.g. NUMBER_TERMINATED")]
+    gate: Annotated[Gate, Meta(description="which part of the rules objects")]
+    mode: Annotated[Mode, Meta(description="what the policy lets this code do")]
 
 
 class CheckRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A check that did not pass. Those that did are named in `passed`."""
 
     check: Id
-    outcome: Outcome
+    outcome: Annotated[Outcome, Meta(description="UNKNOWN: data was missing or stale; it never blocks")]
     evidence: Annotated[dict[str, Evidence], Meta(description="facts; never text or recipient")] = {}
 
 
@@ -37,13 +37,13 @@ class Shadow(Record, frozen=True, kw_only=True):
 
     verdict: Verdict
     action: Action
-    codes: tuple[str, ...] = ()
+    codes: Annotated[tuple[str, ...], Meta(description="codes that would have blocked")] = ()
 
 
 class SenderSeen(Record, frozen=True, kw_only=True):
     key: Annotated[str, Meta(description="business senders in clear, others as a pseudonym (~)")]
-    kind: str
-    registered: bool
+    kind: Annotated[str, Meta(description="by the sender grammar, e.g. mobile, alphanumeric")]
+    registered: Annotated[bool, Meta(description="a sender row counted at event time")]
 
 
 class RouteSeen(Record, frozen=True, kw_only=True):
@@ -72,15 +72,15 @@ class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One decision on one message event. Empty fields are left out: it is written for every message."""
 
     decision_id: Annotated[Id, Meta(description="H(producer, leg, event_id): a repeated event gets the same")]
-    event_id: Id
+    event_id: Annotated[Id, Meta(description="of the message event")]
     event_time_ms: Annotated[Ms, Meta(description="the time at which rows were read")]
     leg: Leg
     verdict: Verdict
-    action: Action
-    label: str | None = None
-    reasons: tuple[Reason, ...] = ()
-    passed: tuple[str, ...] = ()
-    checks: tuple[CheckRecord, ...] = ()
+    action: Annotated[Action, Meta(description="ALLOW: DELIVER, LABEL, SPAM_BOX; BLOCK: REJECT, DROP, THROTTLE")]
+    label: Annotated[str | None, Meta(description="what to put before the text when action is LABEL")] = None
+    reasons: Annotated[tuple[Reason, ...], Meta(description="highest precedence first")] = ()
+    passed: Annotated[tuple[str, ...], Meta(description="checks that passed")] = ()
+    checks: Annotated[tuple[CheckRecord, ...], Meta(description="checks that did not pass")] = ()
     won: Annotated[str, Meta(description="the rank of precedence that decided")] = "default"
     flags: Annotated[tuple[str, ...], Meta(description="oddities that decide nothing, e.g. ton_mismatch")] = ()
     shadow: Shadow | None = None
@@ -89,7 +89,7 @@ class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
     recipient: Annotated[str, Meta(description="pseudonym")]
     route: RouteSeen = RouteSeen()
     subjects: Annotated[tuple[str, ...], Meta(description="clear ones only")] = ()
-    fingerprint: str | None = None
+    fingerprint: Annotated[str | None, Meta(description="of the text, numbers and links masked")] = None
     versions: Versions
     observed: Observed | None = None
 

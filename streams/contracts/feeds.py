@@ -24,20 +24,20 @@ class Beat(Record, frozen=True, kw_only=True):
 class Heartbeat(Record, frozen=True, kw_only=True):
     """Key `~feed:<name>`, in every partition; overlapping beats are merged."""
 
-    feed: Id
-    beats: tuple[Beat, ...]
+    feed: Annotated[Id, Meta(description="name of the feed")]
+    beats: Annotated[tuple[Beat, ...], Meta(description="when it was alive, overlapping ones merged")]
     complete_for: Annotated[tuple[Id, ...], Meta(description="words, e.g. kr:mobile, kr:sender")] = ()
 
 
 class Manifest(Record, frozen=True, kw_only=True):
     """Key `~manifest:<generation>`, in every partition: all rows of the generation stand before it."""
 
-    generation: Id
+    generation: Annotated[Id, Meta(description="name of the import, unique over all feeds")]
     feed: Annotated[str, Meta(description="the feed whose generation this is")] = ""
     from_ms: Ms
-    partition: Annotated[int, Meta(ge=0)]
+    partition: Annotated[int, Meta(ge=0, description="the partition that it stands in and speaks for")]
     partitions: Annotated[int, Meta(ge=1, description="how many manifests make the generation whole")] = 1
-    rows: Count
+    rows: Annotated[Count, Meta(description="rows of the generation in this partition")]
     sha256: Annotated[str, Meta(description="over the values of the rows in this partition, in order")] = ""
 
 

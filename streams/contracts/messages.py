@@ -8,9 +8,12 @@ from msgspec import Meta
 
 from streams.contracts.base import Count, Id, Ms, Octet, Record, Short, Text
 
-Leg = Literal["origination", "termination"]
+Leg = Annotated[
+    Literal["origination", "termination"],
+    Meta(description="at the relay (submit_sm) or at the receiving carrier (deliver_sm)"),
+]
 Channel = Literal["mo", "mt", "rcs", "ott"]
-TrafficClass = Literal["a2p", "p2p"]
+TrafficClass = Annotated[Literal["a2p", "p2p"], Meta(description="application-to-person or person-to-person")]
 Verdict = Literal["ALLOW", "BLOCK"]
 
 
@@ -36,15 +39,15 @@ class Route(Record, frozen=True, kw_only=True):
 class Content(Record, frozen=True, kw_only=True):
     """The text; used for the fingerprint and content rules, never published."""
 
-    text: Text = ""
+    text: Annotated[Text, Meta(description="as the recipient would read it")] = ""
     parts: Annotated[int, Meta(ge=1, le=255, description="number of segments")] = 1
 
 
 class Signalling(Record, frozen=True, kw_only=True):
     """What the SMSC learnt from the HLR; null = no answer, which proves nothing."""
 
-    roaming: bool | None = None
-    imsi_match: bool | None = None
+    roaming: Annotated[bool | None, Meta(description="the subscriber is registered abroad")] = None
+    imsi_match: Annotated[bool | None, Meta(description="the IMSI that sent it is the number's")] = None
     hlr_at_ms: Annotated[Ms | None, Meta(description="when the HLR answered")] = None
 
 
@@ -59,7 +62,7 @@ class Upstream(Record, frozen=True, kw_only=True):
 class Message(Record, frozen=True, kw_only=True):
     """One message event; one decision follows."""
 
-    event_id: Id
+    event_id: Annotated[Id, Meta(description="unique for its producer and leg; a repeated event keeps it")]
     producer: Annotated[Id, Meta(description="the system that stamped this record")]
     event_time_ms: Ms
     ingested_at_ms: Ms
@@ -68,12 +71,12 @@ class Message(Record, frozen=True, kw_only=True):
     traffic_class: TrafficClass
     sender: Sender
     origin_number: Annotated[Short | None, Meta(description="the number the network itself set")] = None
-    recipient: Short
+    recipient: Annotated[Short, Meta(description="as received; published as a pseudonym only")]
     route: Route = Route()
     content: Content = Content()
     signalling: Signalling = Signalling()
-    upstream: Upstream | None = None
-    group_chat: bool | None = None
+    upstream: Annotated[Upstream | None, Meta(description="null: no gate stood before this one")] = None
+    group_chat: Annotated[bool | None, Meta(description="sent into a group; null where that is not known")] = None
     deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None
     retry_of: Annotated[Id | None, Meta(description="event_id of the first try")] = None
     schema_version: Annotated[Count, Meta(description="of this record")] = 1

@@ -11,7 +11,11 @@ from streams.contracts.base import Count, Entry, Id, Ms, Record
 from streams.contracts.messages import Channel, Leg, TrafficClass
 
 BOTH_LEGS: tuple[Leg, ...] = ("origination", "termination")
-NumberStatus = Literal["unknown", "unallocated", "active", "suspended", "terminated", "ported_out"]
+NumberStatus = Annotated[
+    Literal["unknown", "unallocated", "active", "suspended", "terminated", "ported_out"],
+    Meta(description="ported_out: in service with another carrier"),
+]
+Key = Annotated[str, Meta(min_length=1, max_length=256, description="the record's key: kind:name")]
 
 
 class Routes(Record, frozen=True, kw_only=True):
@@ -36,7 +40,7 @@ class SenderEntry(Entry, frozen=True, kw_only=True):
 
 class ResellerEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended", "expelled"] = "active"
-    certificate: Id | None = None
+    certificate: Annotated[Id | None, Meta(description="number of the mass-sender certificate")] = None
     parent: Annotated[Id | None, Meta(description="relay or reseller above")] = None
 
 
@@ -49,7 +53,7 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
 
 class RelayEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
-    international: bool = False
+    international: Annotated[bool, Meta(description="it carries messages from abroad")] = False
 
 
 class DnoEntry(Entry, frozen=True, kw_only=True):
@@ -61,23 +65,28 @@ class DnoEntry(Entry, frozen=True, kw_only=True):
 
 
 class InstitutionEntry(Entry, frozen=True, kw_only=True):
-    names: tuple[str, ...]
-    owner: Id | None = None
-    accounts: tuple[Id, ...] = ()
+    names: Annotated[tuple[str, ...], Meta(description="names that only it may use; compared by skeleton")]
+    owner: Annotated[Id | None, Meta(description="organisation, as in sender and account rows")] = None
+    accounts: Annotated[tuple[Id, ...], Meta(description="its accounts, beside those of its owner")] = ()
 
 
 class PermissionEntry(Entry, frozen=True, kw_only=True):
     """The origin number may show the other number (the law has a closed list of reasons)."""
 
-    reason: str = ""
+    reason: Annotated[str, Meta(description="which of the law's reasons")] = ""
 
 
 class AllowEntry(Entry, frozen=True, kw_only=True):
-    rank: Literal["emergency", "protected"] = "protected"
+    rank: Annotated[
+        Literal["emergency", "protected"],
+        Meta(
+            description="emergency: above forgery checks; protected: above sanctions, while the route binding is PASS"
+        ),
+    ] = "protected"
     legs: tuple[Leg, ...] = BOTH_LEGS
     routes: Annotated[tuple[Id, ...], Meta(description="relays; an emergency allow needs one")] = ()
     owner: Annotated[str, Meta(min_length=1, description="who answers for it")]
-    reason: Annotated[str, Meta(min_length=1)]
+    reason: Annotated[str, Meta(min_length=1, description="why it is allowed")]
 
 
 class NumberEntry(Entry, frozen=True, kw_only=True):
@@ -86,54 +95,54 @@ class NumberEntry(Entry, frozen=True, kw_only=True):
 
 
 class SenderRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="sender"):
-    key: Id
+    key: Key
     timeline: tuple[SenderEntry, ...]
 
 
 class ResellerRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="reseller"):
-    key: Id
+    key: Key
     timeline: tuple[ResellerEntry, ...]
 
 
 class AccountRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="account"):
-    key: Id
+    key: Key
     timeline: tuple[AccountEntry, ...]
 
 
 class RelayRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="relay"):
-    key: Id
+    key: Key
     timeline: tuple[RelayEntry, ...]
 
 
 class DnoRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="dno"):
-    key: Id
+    key: Key
     timeline: tuple[DnoEntry, ...]
 
 
 class InstitutionRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="institution"):
-    key: Id
+    key: Key
     timeline: tuple[InstitutionEntry, ...]
 
 
 class PermissionRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="permission"):
-    key: Id
+    key: Key
     timeline: tuple[PermissionEntry, ...]
 
 
 class AllowRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="allow"):
-    key: Id
+    key: Key
     timeline: tuple[AllowEntry, ...]
 
 
 class NumberRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="number"):
     """A change more recent than the number's block; read before it."""
 
-    key: Id
+    key: Key
     timeline: tuple[NumberEntry, ...]
 
 
 class BlockStates(Record, frozen=True, kw_only=True):
-    generation: Id
+    generation: Annotated[Id, Meta(description="name of the import that it came with")]
     as_of_ms: Ms
     states: Annotated[str, Meta(description="10 000 nibbles, zlib, base64; 0 unknown … 5 ported_out")]
 
@@ -141,9 +150,9 @@ class BlockStates(Record, frozen=True, kw_only=True):
 class BlockRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="block"):
     """10 000 numbers, the unit in which authorities allocate."""
 
-    key: Id
+    key: Key
     current: BlockStates
-    previous: BlockStates | None = None
+    previous: Annotated[BlockStates | None, Meta(description="for readers at a time before the current one")] = None
 
 
 TimelineRow = (

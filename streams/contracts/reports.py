@@ -17,18 +17,18 @@ class Report(Record, frozen=True, kw_only=True):
     message_at_ms: Annotated[Ms, Meta(description="when the reported message came")]
     reported_at_ms: Ms
     ingested_at_ms: Ms
-    report_type: str = "sms"
+    report_type: Annotated[str, Meta(description="kind of message reported")] = "sms"
     category: Annotated[str, Meta(description="'not_spam' casts no vote")] = "other"
-    displayed_sender: Short
-    origin_number: Short | None = None
+    displayed_sender: Annotated[Short, Meta(description="what the phone showed; may be forged")]
+    origin_number: Annotated[Short | None, Meta(description="the number the network itself set, where known")] = None
     route: Route = Route()
     channel: Channel = "mt"
     leg: Leg = "termination"
     traffic_class: Annotated[TrafficClass | None, Meta(description="null: p2p on mo, a2p elsewhere")] = None
-    reporter: Annotated[str, Meta(min_length=1, max_length=256)]
+    reporter: Annotated[str, Meta(min_length=1, max_length=256, description="number or id; one form for each person")]
     reporter_group: Annotated[Id | None, Meta(description="reporters of one group are one voter")] = None
-    event_id: Id | None = None
-    text: Text | None = None
+    event_id: Annotated[Id | None, Meta(description="of the reported message, where known")] = None
+    text: Annotated[Text | None, Meta(description="for the fingerprint; never published")] = None
     group_chat: bool = False
 
 
@@ -42,14 +42,14 @@ class Scope(Record, frozen=True, kw_only=True):
 class Directive(Record, frozen=True, kw_only=True):
     """An order of the regulator. Key: its reference number."""
 
-    reference: Id
-    subject: Annotated[str, Meta(max_length=512, description="empty for a release")] = ""
+    reference: Annotated[Id, Meta(description="the authority's own number for the order")]
+    subject: Annotated[str, Meta(max_length=512, description="kind:name; a release names the subject, too")] = ""
     act: Literal["suspend", "terminate", "block", "throttle", "release"]
     releases: Annotated[Id | None, Meta(description="release: the reference or sanction_id that it ends")] = None
     scope: Scope = Scope()
     share_permille: Permille = 1000
     from_ms: Ms
-    to_ms: Ms | None = None
+    to_ms: Annotated[Ms | None, Meta(description="null = until released")] = None
     recorded_at_ms: Ms
-    authority: Id = "regulator"
+    authority: Annotated[Id, Meta(description="'regulator' outranks allow rules and checks")] = "regulator"
     version: int = 1

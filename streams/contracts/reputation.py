@@ -10,8 +10,8 @@ from streams.contracts.base import Count, Entry, Id, Ms, Permille, Record
 from streams.contracts.messages import Leg
 from streams.contracts.reports import Scope
 
-Subject = Annotated[str, Meta(min_length=1, max_length=512)]
-Basis = Literal["count", "rate"]
+Subject = Annotated[str, Meta(min_length=1, max_length=512, description="kind:name, e.g. sender:kr:15881234#0")]
+Basis = Annotated[Literal["count", "rate"], Meta(description="distinct reporters, or reporters per delivered message")]
 StepName = Literal["OBSERVE", "WARN", "THROTTLE", "TEMP_BLOCK", "BLOCK"]
 
 #: Key prefix of the meter's watermarks in `traffic`: one for each decisions partition, in every traffic partition.
@@ -23,7 +23,7 @@ class Vote(Record, frozen=True, kw_only=True):
 
     subject: Subject
     reporter: Annotated[Id, Meta(description="pseudonym under the state key")]
-    group: Id | None = None
+    group: Annotated[Id | None, Meta(description="reporters of one group are one voter")] = None
     weight_permille: Permille = 1000
     basis: Basis
     leg: Leg = "termination"
@@ -41,27 +41,27 @@ class Traffic(Record, frozen=True, kw_only=True):
     """
 
     subject: Subject
-    epoch: int
+    epoch: Annotated[int, Meta(description="number since 1970, in the policy's epoch length")]
     partition: Annotated[int, Meta(ge=0, description="of decisions")]
     first_offset: Count
     next_offset: Count
-    delivered: Count
+    delivered: Annotated[Count, Meta(description="messages allowed on the termination leg")]
 
 
 class Finding(Record, frozen=True, kw_only=True):
     """An agent's conclusion about a subject; the sanction agent acts on it."""
 
     subject: Subject
-    finding_id: Id
+    finding_id: Annotated[Id, Meta(description="becomes the sanction_id; the same conclusion has the same")]
     source: Literal["tally", "directive", "appeal", "person"]
     step: StepName
     from_ms: Ms
     to_ms: Ms | None = None
     recorded_at_ms: Ms = 0
     reason: Id
-    counts: dict[str, int] = {}
-    policy: str = ""
-    authority: Id = "carrier"
+    counts: Annotated[dict[str, int], Meta(description="what was counted, by window")] = {}
+    policy: Annotated[str, Meta(description="sha256 of the effective pack")] = ""
+    authority: Annotated[Id, Meta(description="'regulator' makes it a directive")] = "carrier"
     scope: Scope = Scope()
     share_permille: Permille = 1000
     version: Count = 0
@@ -69,7 +69,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
 
 class SanctionEntry(Entry, frozen=True, kw_only=True):
-    sanction_id: Id
+    sanction_id: Annotated[Id, Meta(description="H(subject, step, start epoch), or H(reference) of a directive")]
     step: StepName
     share_permille: Permille = 1000
     scope: Scope = Scope()
