@@ -1,0 +1,86 @@
+"""Control records from lines: registry values, reports, directives and policies, each with the time it is taken at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import BlockRow, Row
+from streams.contracts.reports import Directive, Report
+from streams.replay.drive import Control, Raw, Refused, Timed
+
+Kind = Literal["registry", "reports", "directives", "policy"]
+
+#: No single control record is anywhere near this; a line beyond it is no record.
+MAX_BYTES = 8 << 20
+
+
+class _Shape(msgspec.Struct):
+    """What tells the three values of the registry apart: rows have a kind, heartbeats beats, manifests neither."""
+
+    kind: str | None = None
+    beats: msgspec.Raw = msgspec.Raw(b"")
+
+
+_SHAPE = msgspec.json.Decoder(_Shape)
+_ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
+_HEARTBEAT = msgspec.json.Decoder(Heartbeat)
+_MANIFEST = msgspec.json.Decoder(Manifest)
+_REPORT = msgspec.json.Decoder(Report)
+_DIRECTIVE = msgspec.json.Decoder(Directive)
+_POLICY = msgspec.json.Decoder(PolicyRow)
+
+
+def registry_value(line: bytes) -> RegistryValue:
+    """A line of a registry file. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    shape = _SHAPE.decode(line)
+    if shape.kind is not None:
+        return _ROW.decode(line)
+    return _HEARTBEAT.decode(line) if bytes(shape.beats) else _MANIFEST.decode(line)
+
+
+_DECODE: dict[Kind, Callable[[bytes], Control]] = {
+    "registry": registry_value,
+    "reports": _REPORT.decode,
+    "directives": _DIRECTIVE.decode,
+    "policy": _POLICY.decode,
+}
+
+
+def taken_at(record: Control) -> int:
+    """When a record enters a replay, in ms: when the first thing that it says was written down.
+
+    Readers look by event time, so a change that is there too early is not seen too early; one that comes late is lost.
+    """
+    if isinstance(record, Report):
+        return record.ingested_at_ms
+    if isinstance(record, Directive):
+        return record.recorded_at_ms
+    if isinstance(record, Manifest):
+        return record.from_ms
+    if isinstance(record, BlockRow):
+        return (record.previous or record.current).as_of_ms
+    if isinstance(record, Heartbeat):
+        return min((beat.recorded_at_ms for beat in record.beats), default=0)
+    return min((entry.recorded_at_ms for entry in record.timeline), default=0)
+
+
+def read_control(kind: Kind, lines: Iterable[Raw], refused: Callable[[Refused], None]) -> Iterator[Timed]:
+    """The records of a file, in its order; lines that are none go to `refused`."""
+    decode = _DECODE[kind]
+    for place, value in lines:
+        if len(value) > MAX_BYTES:
+            refused(Refused(place, "TOO_LARGE", value))
+            continue
+        try:
+            record = decode(value)
+        except msgspec.ValidationError:
+            refused(Refused(place, f"NOT_A_RECORD_OF_{kind.upper()}", value))
+        except (ValueError, RecursionError):
+            refused(Refused(place, "NOT_JSON", value))
+        else:
+            yield Timed(taken_at(record), record, place, value)
