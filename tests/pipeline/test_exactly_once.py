@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from streams.contracts.decisions import Progress
+from tests.pipeline.kills import POINTS, worker
 from tests.pipeline.toy import create, feed, read, until
-
-ROOT = Path(__file__).parents[2]
-POINTS = ("after-consume", "after-produce", "after-flush", "after-send-offsets", "after-commit")
-
-
-def worker(kafka: str, topics: str, *more: str, instance: str = "0") -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.pipeline.worker", kafka, topics, instance, *more], cwd=ROOT)
 
 
 def outputs(kafka: str, topics: str, committed: bool = True) -> list[bytes]:
@@ -31,10 +22,10 @@ def test_killed_at_every_point(kafka: str, topics: str) -> None:
     sent = [(n % 3, b"%d" % n) for n in range(3000)]
     feed(kafka, f"{topics}.in.v1", sent[:2400])
     for point in POINTS:
-        process = worker(kafka, topics, f"{point}:2")
+        process = worker("toy", kafka, topics, f"{point}:2")
         assert process.wait(30) == -signal.SIGKILL, point
     feed(kafka, f"{topics}.in.v1", sent[2400:])
-    last = worker(kafka, topics)
+    last = worker("toy", kafka, topics)
     try:
         until(lambda: len(outputs(kafka, topics)) >= 3000, 30)
     finally:
@@ -57,33 +48,42 @@ def test_killed_at_every_point(kafka: str, topics: str) -> None:
 
 def test_a_second_worker_takes_its_share_and_nothing_is_lost_or_doubled(kafka: str, topics: str) -> None:
     create(kafka, topics, **{"in": 4, "out": 4, "in_dead": 4})
-    first = worker(kafka, topics)
-    second = None
+    fed: list[bytes] = []
+    seen: Counter[bytes] = Counter()
+
+    def worked(instance: bytes) -> bool:
+        """Feeds a little more, and answers whether this worker has written since the last question."""
+        new = [(p, b"%d-%d" % (len(fed) + p, p)) for p in range(4)]
+        feed(kafka, f"{topics}.in.v1", new)
+        fed.extend(value for _, value in new)
+        before = seen[instance]
+        seen.clear()
+        seen.update((dict(m.headers() or [])["by"]) for m in read(kafka, f"{topics}.out.v1"))
+        return seen[instance] > before
+
+    first, second = worker("toy", kafka, topics), None
     try:
-        for n in range(30):
-            feed(kafka, f"{topics}.in.v1", [(p, b"%d-%d-%d" % (n, p, i)) for i in range(20) for p in range(4)])
-            if n == 10:
-                until(lambda: outputs(kafka, topics))
-                second = worker(kafka, topics, instance="1")
-            if n == 20 and second is not None:
-                second.send_signal(signal.SIGKILL)
-                second.wait()
-                second = worker(kafka, topics, instance="1")
-        until(lambda: len(outputs(kafka, topics)) >= 2400, 30)
+        until(lambda: worked(b"0"))
+        second = worker("toy", kafka, topics, instance="1")
+        until(lambda: worked(b"1"))
+        assert worked(b"0") or worked(b"0"), "the first one keeps a share"
+        second.send_signal(signal.SIGKILL)
+        second.wait()
+        second = worker("toy", kafka, topics, instance="1")
+        until(lambda: worked(b"1"))
+        until(lambda: len(outputs(kafka, topics)) >= len(fed), 30)
     finally:
         for process in (first, second):
             if process is not None:
                 process.terminate()
                 assert process.wait(20) == 0
-    assert Counter(v.rpartition(b":")[2] for v in outputs(kafka, topics)) == Counter(
-        b"%d-%d-%d" % (n, p, i) for n in range(30) for i in range(20) for p in range(4)
-    )
+    assert Counter(v.rpartition(b":")[2] for v in outputs(kafka, topics)) == Counter(fed)
 
 
 @pytest.mark.parametrize("fed", [0, 250])
 def test_sigterm_ends_it_with_everything_committed(kafka: str, topics: str, fed: int) -> None:
     create(kafka, topics, **{"in": 1, "out": 1, "in_dead": 1})
-    process = worker(kafka, topics)
+    process = worker("toy", kafka, topics)
     feed(kafka, f"{topics}.in.v1", [(0, b"%d" % n) for n in range(fed + 1)])
     until(lambda: outputs(kafka, topics))
     process.terminate()

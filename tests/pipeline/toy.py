@@ -23,7 +23,8 @@ class Toy:
     name = "toy"
     input = "in"
 
-    def __init__(self) -> None:
+    def __init__(self, instance: str = "0") -> None:
+        self.headers = [("by", instance.encode())]
         self.newest_ms: dict[int, int] = {}
         self.seeded_ms: dict[int, int] = {}
         self.calls: list[str] = []
@@ -48,7 +49,7 @@ class Toy:
         self.newest_ms[record.partition] = max(self.newest_ms.get(record.partition, 0), 1000 + record.offset)
         size = int(value[4:]) if value.startswith(b"big:") else 0
         out = b"%d:%d:%s" % (record.partition, record.offset, value) + b"x" * size
-        return [Output("out", record.key, out, record.partition)]
+        return [Output("out", record.key, out, record.partition, self.headers)]
 
     def fallback(self, record: Input, reason: str) -> Sequence[Output]:
         return [Output("out", record.key, b"fallback:%d:%d" % (record.partition, record.offset), record.partition)]
@@ -104,6 +105,14 @@ def feed(kafka: str, topic: str, records: Iterable[tuple[int, bytes]], **config:
     for partition, value in records:
         producer.produce(topic, value, value[:20], partition)
         producer.poll(0)
+    assert producer.flush(30) == 0
+
+
+def produce(kafka: str, topic: str, records: Iterable[tuple[int, str | None, bytes | None]]) -> None:
+    """(partition, key, value) triples."""
+    producer = Producer({"bootstrap.servers": kafka, "linger.ms": 5})
+    for partition, key, value in records:
+        producer.produce(topic, value, key, partition)
     assert producer.flush(30) == 0
 
 
