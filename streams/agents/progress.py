@@ -31,7 +31,7 @@ def progress_record(topic: str, tp: TP, position: Position) -> Output:
         "topic": tp.topic,
         "partition": tp.partition,
         "next_offset": position.next_offset,
-        "event_time_ms": position.event_time_ms,
+        "event_time_ms": position.event_time_ms or 0,
     }
     return Output(topic, f"{position.component}/{tp.topic}/{tp.partition}".encode(), orjson.dumps(value))
 
@@ -77,11 +77,11 @@ class Progress:
             self._wake.clear()
             changed, self._changed = self._changed, set()
             news = [(tp, self._at[tp]) for tp in changed if tp in self._at]
-            await self._outbox.drain()
+            await self._outbox.drain()  # the outputs
             for tp, position in news:
                 await self._emitter.emit(progress_record(self._topic, tp, position))
             if news:
-                await self._outbox.drain()
+                await self._outbox.drain()  # the positions
 
     async def run(self) -> None:
         """Publish until cancelled; raises WorkerFailed like `publish`."""

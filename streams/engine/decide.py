@@ -205,7 +205,7 @@ def leak_of(case: Case, checks: list[Check]) -> str | None:
     said ALLOW. `no_gate` when no upstream verdict came with it, or one older than the skew (backdating hides nothing).
     """
     message = case.message
-    if message.leg != "termination" or all([c.outcome != "FAIL" for c in checks]):
+    if message.leg != "termination" or message.route.relay_id is None or all([c.outcome != "FAIL" for c in checks]):
         return None
     failed = [c for c in checks if c.outcome == "FAIL" and c.gate != "own"]
     if not failed:

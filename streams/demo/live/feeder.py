@@ -1,0 +1,137 @@
+"""Feeds a world to Kafka epoch by epoch: feeds, policy, then reports, then messages; each stage settles before the
+next, so that no message meets rows that are older than they were in the embedded run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+import msgspec
+from confluent_kafka import KafkaError, Message, Producer
+
+from streams.config import Partitions
+from streams.contracts.base import Record, encoder
+from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
+from streams.demo.live.tail import Tail
+from streams.demo.world import World
+from streams.engine.epochs import epoch_of
+from streams.engine.policy import Policy
+from streams.engine.senders import classify
+from streams.errors import DualblockError
+from streams.pipeline.settings import Connection
+
+
+class Feeder:
+    """Writes what a carrier's feeds, report portals and SMSC would write. Closed-loop: it waits for every stage."""
+
+    def __init__(self, connection: Connection, partitions: Partitions, instance: str, policy: Policy) -> None:
+        self._connection, self._parts, self._instance, self._policy = connection, partitions, instance, policy
+        self._encode = encoder().encode
+        self._ends: dict[tuple[str, int], int] = {}
+        self._failed: list[str] = []
+        self._producer = Producer(
+            {
+                **connection.base(),
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "queue.buffering.max.messages": 500_000,
+            }
+        )
+
+    def begin(self, world: World, epoch: int) -> None:
+        """Before any process runs: the policy, and every feed of an epoch before `epoch`."""
+        self._send("policy", world.policy.jurisdiction, world.policy)
+        self._feeds(v for at, v in world.feeds if self._epoch(at) < epoch)
+        self._flush()
+
+    def run(self, world: World, tail: Tail, advanced: Callable[[int], None]) -> None:
+        """Feed the world. `advanced` is told how many messages were decided. Raises Stuck."""
+        every = [*range(self._parts.reputation)]
+        for component in ("gate", "agents-view", "meter"):
+            tail.settle(f"replica/{component}-{self._instance}", "policy", {0: self._ends["policy", 0]})
+        self._registered(tail)
+        by_epoch = groupby(world.messages, lambda m: self._epoch(m.ingested_at_ms))
+        epochs = [(epoch, list(found)) for epoch, found in by_epoch]
+        start = epochs[0][0]
+        feeds = sorted((self._epoch(at), i) for i, (at, _) in enumerate(world.feeds) if self._epoch(at) >= start)
+        reports, sent = list(world.reports), 0
+        for epoch, messages in epochs:
+            if due := [i for at, i in feeds if at <= epoch]:
+                feeds = feeds[len(due) :]
+                self._feeds(world.feeds[i][1] for i in due)
+                self._flush()
+                self._registered(tail)
+            due_reports = [r for r in reports if self._epoch(r.ingested_at_ms) <= epoch]
+            if due_reports:
+                reports = reports[len(due_reports) :]
+                for report in due_reports:
+                    self._send("reports", report.report_id, report)
+                self._flush()
+                tail.settle("reports", "reports", self._sent("reports"))
+                tail.settle("tally", "votes", tail.log_ends("votes", every))
+                self._sanctioned(tail)
+            for message in messages:
+                sender = classify(message.sender.address, message.sender.ton, self._policy.pack.grammar)
+                self._send("messages", sender.key, message)
+            self._flush()
+            sent += len(messages)
+            tail.settle("gate", "messages", self._sent("messages"))
+            tail.until_decisions(sent)
+            decided = tail.data_ends("decisions", range(self._parts.messages))
+            tail.settle("meter", "decisions", decided)
+            tail.settle("tally", "traffic", tail.data_ends("traffic", every))
+            self._sanctioned(tail)
+            advanced(len(messages))
+
+    def _registered(self, tail: Tail) -> None:
+        tail.settle("registrar", "feeds", self._sent("feeds"))
+        ends = tail.data_ends("registry", range(self._parts.registry))
+        for component in ("gate", "agents-view"):
+            tail.settle(f"replica/{component}-{self._instance}", "registry", ends)
+
+    def _sanctioned(self, tail: Tail) -> None:
+        every = range(self._parts.reputation)
+        tail.settle("sanctions", "findings", tail.log_ends("findings", every))
+        tail.settle(f"replica/gate-{self._instance}", "sanctions", tail.log_ends("sanctions", every))
+
+    def _feeds(self, values: Iterable[RegistryValue]) -> None:
+        for value in values:
+            if isinstance(value, Heartbeat):
+                for partition in range(self._parts.registry):
+                    self._send("feeds", key_of(value), value, partition)
+            elif isinstance(value, Manifest):
+                for partition in range(self._parts.registry):
+                    part = msgspec.structs.replace(value, partition=partition, partitions=self._parts.registry)
+                    self._send("feeds", key_of(value), part, partition)
+            else:
+                self._send("feeds", key_of(value), value)
+
+    def _send(self, entity: str, key: str, record: Record, partition: int = -1) -> None:
+        self._producer.produce(
+            self._connection.topic(entity),
+            self._encode(record),
+            key.encode("utf-8", "replace"),
+            partition,
+            on_delivery=lambda error, message: self._delivered(entity, error, message),
+        )
+        self._producer.poll(0)
+
+    def _delivered(self, entity: str, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed.append(error.str())
+            return
+        place = (entity, message.partition() or 0)
+        self._ends[place] = max(self._ends.get(place, 0), (message.offset() or 0) + 1)
+
+    def _flush(self) -> None:
+        left = self._producer.flush(30)
+        if left or self._failed:
+            raise DualblockError(f"{left} records were not delivered to Kafka: {self._failed[:3]}")
+
+    def _sent(self, entity: str) -> dict[int, int]:
+        return {p: end for (e, p), end in self._ends.items() if e == entity}
+
+    def _epoch(self, at_ms: int) -> int:
+        return epoch_of(at_ms, self._policy.pack.epoch_ms)
