@@ -1,0 +1,248 @@
+"""Registrar, gate and meter by themselves: what they remember, forget and answer. No broker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+import orjson
+import pytest
+
+from streams.contracts.feeds import Beat, Heartbeat
+from streams.contracts.registry import SenderEntry, SenderRow
+from streams.contracts.reputation import SanctionEntry, SanctionRow, Traffic
+from streams.pipeline.gate import Gate
+from streams.pipeline.meter import Meter
+from streams.pipeline.registrar import Registrar
+from streams.pipeline.replicator import Listener, Replicator
+from streams.pipeline.step import Input, InvalidRecord, Output, Step
+from streams.replica import Change, MemoryReplica
+from streams.replica.changes import Entity
+from streams.telemetry.metrics import read as metric
+from tests.pipeline.steps import decider, decision, message
+
+T = 1_765_944_000_000
+
+
+class Fed:
+    """A replicator whose replica the test feeds."""
+
+    def __init__(self) -> None:
+        self.replica = MemoryReplica()
+        self.caught_up = True
+        self.required: list[int] = []
+        self._listener: Listener | None = None
+        self._offset = 0
+
+    def listen(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def catch_up(self) -> bool:
+        return self.caught_up
+
+    def require(self, entity: Entity, partitions: set[int]) -> None:
+        self.required += sorted(partitions)
+        self.caught_up = False
+
+    def close(self) -> None:
+        pass
+
+    def bring(self, entity: Entity, key: str, value: bytes | None, partition: int = 0) -> None:
+        self._offset += 1
+        applied = self.replica.apply([Change(entity, partition, self._offset, key, value)])
+        if self._listener is not None:
+            self._listener(applied)
+
+
+def replicator(fed: Fed) -> Replicator:
+    return cast(Replicator, fed)
+
+
+def take(step: Step, offset: int, key: str, value: bytes | None, partition: int = 0) -> Sequence[Output]:
+    return step.handle(Input(partition, offset, key.encode(), value, 0))
+
+
+def sender(version: int, key: str = "sender:kr:15881234", **more: Any) -> bytes:
+    entry = SenderEntry(version=version, from_ms=version, recorded_at_ms=version, **more)
+    return msgspec.json.encode(SenderRow(key=key, timeline=(entry,)))
+
+
+def versions(outputs: Sequence[Output]) -> list[int]:
+    assert [o.entity for o in outputs] == ["registry", "registry.history"]
+    assert outputs[0].value == outputs[1].value and outputs[0].partition == outputs[1].partition
+    return [e["version"] for e in orjson.loads(outputs[0].value or b"")["timeline"]]
+
+
+KEY = "sender:kr:15881234"
+
+
+def test_registrar_reads_what_it_wrote_before_it_comes_back() -> None:
+    fed = Fed()
+    step = Registrar(replicator(fed))
+    assert versions(take(step, 0, KEY, sender(1))) == [1]
+    assert versions(take(step, 1, KEY, sender(2))) == [1, 2], "within the transaction"
+    step.committed()
+    assert versions(take(step, 2, KEY, sender(3))) == [1, 2, 3], "committed, but not yet read back"
+    assert take(step, 3, KEY, sender(3)) == (), "nothing new: nothing written"
+
+
+def test_registrar_forgets_an_aborted_transaction_and_reads_to_the_end() -> None:
+    fed = Fed()
+    step = Registrar(replicator(fed))
+    step.assigned([0])
+    assert not step.catch_up() and fed.required == [0], "what stands there now is read first"
+    fed.caught_up = True
+    assert step.catch_up()
+    take(step, 0, KEY, sender(1))
+    step.aborted()
+    assert versions(take(step, 0, KEY, sender(1))) == [1]
+    assert not step.catch_up() and fed.required == [0, 0], "its outcome may be unknown"
+
+
+def test_registrar_gives_up_what_another_one_writes_now() -> None:
+    fed = Fed()
+    step = Registrar(replicator(fed))
+    take(step, 0, KEY, sender(1))
+    step.committed()
+    step.revoked([0])
+    fed.bring("registry", KEY, sender(5))
+    assert versions(take(step, 0, KEY, sender(6))) == [5, 6]
+
+
+def test_registrar_keeps_heartbeats_of_partitions_apart() -> None:
+    step = Registrar(replicator(Fed()))
+    beat = msgspec.json.encode(Heartbeat(feed="f", beats=(Beat(recorded_at_ms=1, fresh_until_ms=2),)))
+    for partition in range(3):
+        written = take(step, 0, "~feed:f", beat, partition)
+        assert [o.partition for o in written] == [partition, partition], "each partition gets it"
+
+
+def test_registrar_refuses_a_row_that_grows_too_large_and_remembers_nothing_of_it() -> None:
+    step = Registrar(replicator(Fed()))
+    with pytest.raises(InvalidRecord, match="ROW_TOO_LARGE"):
+        take(step, 0, KEY, sender(1, owner="o", routes={"relays": ["r" * 200] * 6000}))
+    assert versions(take(step, 1, KEY, sender(2))) == [2]
+
+
+def made(output: Output) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(output.value or b"")
+    return found
+
+
+def test_gate_says_when_and_where_and_reads_the_clock_once_a_batch() -> None:
+    ticks = iter(range(100, 200))
+    step = Gate(decider(), replicator(Fed()), "gate-0", lambda: next(ticks))
+    for _ in range(2):
+        assert step.catch_up()
+        first, second = (take(step, n, "k", msgspec.json.encode(message(n)), 3)[0] for n in range(2))
+    assert made(first)["observed"] == {"decided_at_ms": 101, "gate": "gate-0", "source": [3, 0]}
+    assert made(second)["observed"]["decided_at_ms"] == 101
+    assert list(made(first))[-1] == "observed"
+    assert step.newest_ms == {3: T + 1}
+
+
+def test_gate_answers_an_event_that_names_itself() -> None:
+    step = Gate(decider(), replicator(Fed()), "gate-0")
+    raw = b'{"event_id":"x","leg":"termination"}'
+    with pytest.raises(InvalidRecord) as raised:
+        take(step, 0, "k", raw)
+    (answer,) = step.fallback(Input(0, 0, b"k", raw, 0), raised.value.reason)
+    assert (made(answer)["verdict"], made(answer)["event_id"]) == ("ALLOW", "x")
+    assert made(answer)["observed"]["source"] == [0, 0]
+    assert step.fallback(Input(0, 1, b"k", b"{", 0), "NOT_JSON") == ()
+
+
+def sanction(from_ms: int) -> bytes:
+    entry = SanctionEntry(sanction_id="s", step="WARN", reason="R", from_ms=from_ms, recorded_at_ms=from_ms)
+    return msgspec.json.encode(SanctionRow(subject="account:a", timeline=(entry,)))
+
+
+@pytest.mark.parametrize(("from_ms", "late"), [(T - 1, 1), (T, 1), (T + 1, 0)])
+def test_gate_counts_changes_that_came_too_late(from_ms: int, late: int) -> None:
+    fed = Fed()
+    step = Gate(decider(), replicator(fed), "gate-0")
+    fed.bring("sanctions", "account:b", sanction(0).replace(b"account:a", b"account:b"))
+    assert step.late == 0, "before the first message nothing is late"
+    before = metric("late_enforcements_total", entity="sanctions")
+    take(step, 0, "k", msgspec.json.encode(message(0)))
+    fed.bring("sanctions", "account:a", sanction(from_ms))
+    assert step.late == late
+    assert metric("late_enforcements_total", entity="sanctions") == before + late
+
+
+def test_gate_is_not_ready_before_its_rows_are() -> None:
+    fed = Fed()
+    fed.caught_up = False
+    assert not Gate(decider(), replicator(fed), "gate-0").catch_up()
+
+
+def test_gate_counts_decisions_once_they_are_committed() -> None:
+    step = Gate(decider(), replicator(Fed()), "gate-0")
+    before = metric("decisions_total", verdict="ALLOW", action="DELIVER")
+    take(step, 0, "k", msgspec.json.encode(message(0)))
+    step.aborted()
+    take(step, 0, "k", msgspec.json.encode(message(0)))
+    step.committed()
+    assert metric("decisions_total", verdict="ALLOW", action="DELIVER") == before + 1
+
+
+def traffic(outputs: Sequence[Output]) -> list[tuple[str, int, int, int, int, int]]:
+    found = [msgspec.json.decode(o.value or b"", type=Traffic) for o in outputs]
+    return [(t.subject, t.epoch, t.partition, t.first_offset, t.next_offset, t.delivered) for t in found]
+
+
+def metering() -> Meter:
+    return Meter(lambda at_ms: 1000, traffic_partitions=2)
+
+
+NONE: frozenset[int] = frozenset()
+
+
+def test_meter_sums_a_transaction_and_forgets_an_aborted_one() -> None:
+    step = metering()
+    for attempt in range(2):
+        for offset in (7, 9, 12):
+            assert take(step, offset, "k", decision(offset, "account:a", at_ms=offset * 100), 4) == ()
+        outputs = list(step.flush({4: 13}, NONE, 0))
+        if attempt == 0:
+            step.aborted()
+    assert traffic(outputs) == [
+        ("account:a", 0, 4, 7, 13, 2),
+        ("account:a", 1, 4, 7, 13, 1),
+        ("~watermark", 0, 4, 13, 13, 0),
+        ("~watermark", 0, 4, 13, 13, 0),
+    ]
+    assert [o.partition for o in outputs] == [None, None, 0, 1]
+    assert [o.key for o in outputs[2:]] == [b"~watermark:4", b"~watermark:4"]
+    step.committed()
+    take(step, 13, "k", decision(13, "account:a", at_ms=1300), 4)
+    assert traffic(list(step.flush({4: 14}, NONE, 0))) == [("account:a", 1, 4, 13, 14, 1)]
+
+
+def test_meter_takes_the_sums_of_a_revoked_partition_away_with_it() -> None:
+    step = metering()
+    for partition in (0, 1):
+        take(step, 5, "k", decision(5, "account:a"), partition)
+    step.revoked([0])
+    assert traffic(list(step.flush({1: 6}, NONE, 0))) == [("account:a", 0, 1, 5, 6, 1)]
+
+
+def test_meter_at_the_end_has_metered_all_epochs_but_the_clocks() -> None:
+    step = metering()
+    take(step, 0, "k", decision(0, "account:a", at_ms=2500))
+    assert traffic(list(step.flush({0: 1}, frozenset({0}), 9001)))[1:] == [("~watermark", 8, 0, 1, 1, 0)] * 2
+    step.committed()
+    assert step.idle(frozenset({0}), 9999) == []
+    assert {t[1] for t in traffic(step.idle(frozenset({0, 1}), 10_000))} == {9}
+
+
+def test_meter_counts_what_was_delivered_on_the_termination_leg() -> None:
+    step = metering()
+    raw = decision(1, "account:a")
+    take(step, 0, "k", raw)
+    take(step, 1, "k", raw.replace(b'"ALLOW"', b'"BLOCK"'))
+    take(step, 2, "k", raw.replace(b'"termination"', b'"origination"'))
+    with pytest.raises(InvalidRecord, match="NOT_A_DECISION"):
+        take(step, 3, "k", b"{")
+    assert traffic(list(step.flush({0: 4}, NONE, 0))) == [("account:a", 0, 0, 0, 4, 1)]
