@@ -18,11 +18,13 @@ def direct(directive: Directive, view: View, policies: Policies, keys: Keys) -> 
     kind, _, name = directive.subject.partition(":")
     if not name or kind not in ("sender", "account", "reseller", "relay", "campaign", "host"):
         raise ValueError(f"NO_SUBJECT: {directive.subject!r} is not kind:name with a kind that can be sanctioned")
-    if kind != "sender":
+    if kind != "sender" or name.startswith("~"):  # ~: already in the form of the sanctions topic
         return finding_of(directive, directive.subject)
-    key, hash_sign, epoch = name.partition("#")
+    key, hash_sign, epoch = name.rpartition("#")
+    if not (hash_sign and epoch.isdecimal()):  # service codes hold a # of their own
+        return finding_of(directive, _keyed(name, directive, view, policies, keys))
     subject = _keyed(key, directive, view, policies, keys)
-    return finding_of(directive, f"{subject.rpartition('#')[0]}#{epoch}" if hash_sign else subject)
+    return finding_of(directive, f"{subject.rpartition('#')[0]}#{epoch}")
 
 
 def _keyed(key: str, directive: Directive, view: View, policies: Policies, keys: Keys) -> str:

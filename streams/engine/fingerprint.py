@@ -6,7 +6,12 @@ import hashlib
 import re
 import unicodedata
 
-_URL = re.compile(r"(?:https?://|www\.)\S+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,12}(?:/\S*)?")
+# Bounded as names are (63 characters a label, nine labels), so that no text takes quadratic time. A name may follow a
+# Hangul syllable without a space.
+_URL = re.compile(
+    r"(?:https?://|www\.)\S+"
+    r"|(?<![a-z0-9-])[a-z0-9-]{1,63}+(?:\.[a-z0-9-]{1,63}+){0,8}\.[a-z]{2,12}(?![a-z0-9-])(?:/\S*)?"
+)
 _DIGITS = re.compile(r"\d+")
 
 

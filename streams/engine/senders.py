@@ -53,10 +53,10 @@ def classify(address: str, ton: int | None, grammar: Grammar) -> SenderId:
 def _numeric(address: str, text: str, ton: int | None, grammar: Grammar) -> SenderId:
     flags = ("ton_mismatch",) if ton == 5 else ()
     digits = text.translate(_SEPARATORS)
-    international = digits.startswith("+") or (digits.startswith("00") and len(digits) > 9)
-    digits = digits.removeprefix("+")
-    if international and not text.startswith("+"):
-        digits = digits[2:]
+    plus = digits.startswith("+")
+    international = plus or (digits.startswith("00") and len(digits) > 9)
+    if international:
+        digits = digits[1:] if plus else digits[2:]
     if ton == 1 and not international:
         if digits.startswith("0"):
             flags = ("ton_mismatch",)  # a national number that claims to be international: read what is written
@@ -67,7 +67,7 @@ def _numeric(address: str, text: str, ton: int | None, grammar: Grammar) -> Send
     if not digits.isascii() or not digits.isdigit():
         return _malformed(address, grammar)
     found = parse_international(digits, grammar) if international else parse_national(digits, grammar)
-    if found is None and ton == 1 and not text.startswith("+"):
+    if found is None and ton == 1 and not plus:
         # Gear often stamps TON 1 on national and service numbers (1588-1234): never a reason by itself.
         found, flags = parse_national(digits, grammar), ("ton_mismatch",)
     if found is None and not international and (not grammar.region or digits.startswith(str(grammar.country_code))):

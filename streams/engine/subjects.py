@@ -32,7 +32,7 @@ def campaign_subject(relay_id: str | None, fingerprint: str) -> str:
 def clear_subjects(case: Case, sender: str) -> tuple[str, ...]:
     """The subjects that a decision lists: those that name no person."""
     route = case.message.route
-    found = [] if "~" in sender else [sender]
+    found = [] if sender.startswith("sender:~") else [sender]
     if route.account_id is not None:
         found.append(f"account:{route.account_id}")
     found.extend(f"reseller:{name}" for name in route.chain)
@@ -43,11 +43,10 @@ def clear_subjects(case: Case, sender: str) -> tuple[str, ...]:
 
 def sanctionable(case: Case, sender: str, keys: Keys, fingerprint: str | None) -> tuple[str, ...]:
     """Every subject under which this message may be under sanction, in a fixed order."""
-    personal = "" if "~" in sender else state_pseudonym(keys, case.sender.key)
     found = [sender]
-    if personal and case.sender.personal:
+    if case.sender.personal and not sender.startswith("sender:~"):
         # Registering a number must not shake off what was imposed on it before.
-        found.append(f"sender:{personal}#{case.number().owner_epoch}")
+        found.append(f"sender:{state_pseudonym(keys, case.sender.key)}#{case.number().owner_epoch}")
     route = case.message.route
     if fingerprint is not None:
         found.append(campaign_subject(route.relay_id, fingerprint))
