@@ -36,7 +36,7 @@ from streams.engine.feeds import Absence, absence, fresh
 from streams.engine.numberplan import block_key
 from streams.engine.policy import Policy
 from streams.engine.senders import SenderId, classify
-from streams.engine.timeline import all_current, current, newest_recorded, visible
+from streams.engine.timeline import all_current, counts_since, current, ended_since, visible
 from streams.engine.view import View
 
 LONG_AGO = -(2**53)
@@ -44,7 +44,10 @@ E = TypeVar("E", bound=Entry)
 
 
 class Read(NamedTuple, Generic[E]):
-    """What stood under a key at e: the entry that counts, or none because it expired, or no row at all."""
+    """What stood under a key at e: the entry that counts, or none because it expired, or no row at all.
+
+    since_ms: from when on any reader saw this: recorded and begun, or ended.
+    """
 
     entry: E | None
     expired: bool
@@ -97,9 +100,9 @@ class Case:
             timeline: tuple[Entry, ...] = row.timeline  # type: ignore[union-attr]  # row_type is never BlockRow
             entry = current(timeline, self.e_ms)
             if entry is not None:
-                found = Read(entry, False, entry.recorded_at_ms, str(entry.version))
+                found = Read(entry, False, counts_since(entry), str(entry.version))
             elif visible(timeline, self.e_ms):
-                found = Read(None, True, newest_recorded(timeline, self.e_ms), "x")
+                found = Read(None, True, ended_since(timeline, self.e_ms), "x")
             else:
                 found = ABSENT
         self._reads[key] = found
@@ -134,9 +137,16 @@ class Case:
         """The permission of an origin number to show the sender."""
         return self._read(f"permission:{origin_key}>{self.sender.key}", PermissionRow)  # type: ignore[return-value]  # by row_type
 
-    def allow_row(self) -> Read[AllowEntry]:
-        """The allow rule of the sender."""
-        return self._read("allow:" + self.sender.key, AllowRow)  # type: ignore[return-value]  # by row_type
+    def allow_rules(self) -> list[AllowEntry]:
+        """Every allow rule of the sender that counts at e. They stand in parallel: a new one never hides another."""
+        key = "allow:" + self.sender.key
+        row = self.view.row(key)
+        if not isinstance(row, AllowRow):
+            self._reads[key] = ABSENT
+            return []
+        found = all_current(row.timeline, self.e_ms)
+        self._note(key, "+".join(str(rule.version) for rule in found) or "-")
+        return found
 
     def sanctions(self, subject: str) -> list[SanctionEntry]:
         """All sanctions of a subject that count at e."""
@@ -165,7 +175,7 @@ class Case:
         row = self.view.row("number:" + number)
         if isinstance(row, NumberRow) and (entry := current(row.timeline, self.e_ms)) is not None:
             self._note("number:" + number, str(entry.version))
-            return NumberFact(entry.status, "row", entry.from_ms, entry.recorded_at_ms, entry.owner_epoch)
+            return NumberFact(entry.status, "row", entry.from_ms, counts_since(entry), entry.owner_epoch)
         self._reads["number:" + number] = ABSENT
         key = block_key(number)
         block = self.view.row(key)

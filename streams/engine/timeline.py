@@ -40,6 +40,12 @@ def visible(timeline: Sequence[E], e_ms: int) -> bool:
     return any(entry.recorded_at_ms <= e_ms for entry in timeline)
 
 
-def newest_recorded(timeline: Sequence[E], e_ms: int) -> int:
-    """The latest `recorded_at_ms` visible at e, in ms; -(2**53) when there is none."""
-    return max((entry.recorded_at_ms for entry in timeline if entry.recorded_at_ms <= e_ms), default=-(2**53))
+def counts_since(entry: Entry) -> int:
+    """From when on any reader saw an entry that counts: recorded and begun, in ms."""
+    return max(entry.recorded_at_ms, entry.from_ms)
+
+
+def ended_since(timeline: Sequence[E], e_ms: int) -> int:
+    """From when on nothing under the key counted any more, of what was visible at e, in ms; -(2**53) for nothing."""
+    times = [t for x in timeline if x.recorded_at_ms <= e_ms for t in (x.recorded_at_ms, x.to_ms) if t is not None]
+    return max((t for t in times if t <= e_ms), default=-(2**53))

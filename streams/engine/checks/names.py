@@ -36,11 +36,11 @@ def lookalike(case: Case) -> Check | None:
     """FAIL SENDER_LOOKALIKE when a registered name looks the same but is another, and belongs to somebody else."""
     answer: Check | None = None
     for key in _alike(case, "sender:"):
-        if key == "sender:" + case.sender.key:
-            return _PASS[LOOKALIKE]
         read = case.sender_row(key.removeprefix("sender:"))
         if read.entry is None:
             continue
+        if key == "sender:" + case.sender.key:
+            return _PASS[LOOKALIKE]
         owned = _ownership(case, read.entry.routes.accounts, read.entry.owner)
         if owned == "other":
             answer = fail(LOOKALIKE, "SENDER_LOOKALIKE", {"like": key}, read.since_ms)

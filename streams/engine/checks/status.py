@@ -22,10 +22,10 @@ def check(case: Case) -> Check | None:
         return unknown(NAME, "no status known")
     if not case.number_feed_fresh():
         return unknown(NAME, f"{case.pack.feeds.get(case.sender.word, 'no feed')} is stale")
-    if (
-        fact.status == "terminated"
-        and fact.source == "row"
-        and case.e_ms < fact.from_ms + case.pack.terminated_grace_ms
-    ):
-        return PASS
-    return fail(NAME, code, {"state": fact.status, "from_ms": fact.from_ms}, fact.since_ms)
+    since_ms = fact.since_ms
+    if fact.status == "terminated" and fact.source == "row":
+        grace_ends_ms = fact.from_ms + case.pack.terminated_grace_ms
+        if case.e_ms < grace_ends_ms:
+            return PASS
+        since_ms = max(since_ms, grace_ends_ms)
+    return fail(NAME, code, {"state": fact.status, "from_ms": fact.from_ms}, since_ms)
