@@ -69,6 +69,18 @@ def merge_beats(held: tuple[Beat, ...], new: tuple[Beat, ...], keep_ms: int) -> 
 
 
 def merge_heartbeat(held: Heartbeat | None, new: Heartbeat, keep_ms: int) -> Heartbeat:
-    """The feed's record after a new heartbeat; what it is complete for is the newest word on it."""
-    beats = merge_beats(held.beats if held else (), new.beats, keep_ms)
-    return Heartbeat(feed=new.feed, beats=beats, complete_for=new.complete_for)
+    """The feed's record after a heartbeat; what it is complete for is what the beat that reaches furthest says.
+
+    So an older heartbeat that comes again changes nothing. Two that reach as far: what both agree on.
+    """
+    if held is None:
+        return Heartbeat(feed=new.feed, beats=merge_beats((), new.beats, keep_ms), complete_for=new.complete_for)
+    reaches, held_reaches = _reaches(new), _reaches(held)
+    words = new.complete_for if reaches > held_reaches else held.complete_for
+    if reaches == held_reaches:
+        words = tuple(word for word in words if word in new.complete_for)
+    return Heartbeat(feed=new.feed, beats=merge_beats(held.beats, new.beats, keep_ms), complete_for=words)
+
+
+def _reaches(heartbeat: Heartbeat) -> int:
+    return max((beat.fresh_until_ms for beat in heartbeat.beats), default=-(2**53))

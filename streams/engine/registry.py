@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import msgspec
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
-from streams.contracts.registry import BlockRow, TimelineRow
+from streams.contracts.registry import AccountEntry, AllowEntry, BlockRow, TimelineRow
 from streams.engine.blocks import decode
 from streams.engine.feeds import merge_heartbeat
 
@@ -27,15 +29,17 @@ def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | Non
     if held is not None and type(held) is not type(new):
         raise RowRefused("KIND_CHANGED", f"{type(held).__name__} is held, not {type(new).__name__}")
     merged: RegistryValue
+    if isinstance(new, BlockRow | TimelineRow) and not new.key.startswith(_prefix(new)):
+        raise RowRefused("WRONG_KEY", f"a {_prefix(new)}… row under {new.key}")
     if isinstance(new, Heartbeat):
         merged = merge_heartbeat(held if isinstance(held, Heartbeat) else None, new, KEEP_MS)
     elif isinstance(new, Manifest):
+        if isinstance(held, Manifest) and held.feed != new.feed:
+            raise RowRefused("GENERATION_TAKEN", f"{new.generation} is a generation of {held.feed}")
         merged = new
     elif isinstance(new, BlockRow):
         merged = _merge_block(held if isinstance(held, BlockRow) else None, new)
     else:
-        if not new.key.startswith(_prefix(new)):
-            raise RowRefused("WRONG_KEY", f"a {_prefix(new)}… row under {new.key}")
         merged = _merge_row(held, new)  # type: ignore[arg-type]  # same type as `new`, checked above
     return None if merged == held else merged
 
@@ -60,7 +64,7 @@ def counts_from(value: RegistryValue) -> int:
     return min((*ends, *begins), default=2**53)
 
 
-def _prefix(row: TimelineRow) -> str:
+def _prefix(row: TimelineRow | BlockRow) -> str:
     return f"{type(row).__struct_config__.tag}:"
 
 
@@ -71,19 +75,25 @@ def _merge_block(held: BlockRow | None, new: BlockRow) -> BlockRow:
                 decode(part.states)
             except ValueError as error:
                 raise RowRefused("BAD_BLOCK", str(error)) from error
-    if held is None or held.current == new.current:
-        return held or new
+    if held is None:
+        return new
+    if new.current in (held.current, held.previous):
+        return held
     if new.current.as_of_ms <= held.current.as_of_ms:
         raise RowRefused("OLD_GENERATION", f"{new.current.generation} is not newer than {held.current.generation}")
     return BlockRow(key=new.key, current=new.current, previous=held.current)
 
 
 def _merge_row(held: TimelineRow | None, new: TimelineRow) -> TimelineRow:
+    if not new.timeline:
+        raise RowRefused("EMPTY_TIMELINE", "end the entries instead")
     entries: dict[int, Entry] = {e.version: e for e in held.timeline} if held is not None else {}
+    newest = max((_changed(e) for e in entries.values()), default=-(2**53))
     for entry in sorted(new.timeline, key=lambda e: e.version):
         same = entries.get(entry.version)
-        if entry.to_ms is not None and entry.to_ms < entry.from_ms:
-            raise RowRefused("ENDS_BEFORE_IT_BEGINS", f"version {entry.version}")
+        _validate(entry)
+        if same is None and entries and entry.version < max(entries) and _forgotten(entry, newest):
+            continue  # an import tells the whole story again
         if same is not None:
             entries[entry.version] = _end(same, entry)
         elif entries and entry.version < max(entries):
@@ -95,11 +105,10 @@ def _merge_row(held: TimelineRow | None, new: TimelineRow) -> TimelineRow:
 
 def _end(held: Entry, new: Entry) -> Entry:
     """The same entry again, or its end: an end keeps recorded_at and version and is never before the change."""
-    if new == held:
-        return held
+    if new == held or (new.to_ms is None and new.end_recorded_at_ms is None and _alike(new, held)):
+        return held  # again, perhaps as it was before it ended
     changed_at = new.end_recorded_at_ms if new.end_recorded_at_ms is not None else new.to_ms
-    alike = msgspec.structs.replace(new, to_ms=held.to_ms, end_recorded_at_ms=held.end_recorded_at_ms)
-    if alike != held:
+    if not _alike(new, held):
         raise RowRefused("VERSION_REUSED", f"version {new.version} says something else; give the change a new version")
     if changed_at is None or (new.to_ms is not None and new.to_ms < changed_at):
         raise RowRefused("END_IN_THE_PAST", f"version {new.version}: to_ms is before the change was recorded")
@@ -108,13 +117,36 @@ def _end(held: Entry, new: Entry) -> Entry:
     return msgspec.structs.replace(new, end_recorded_at_ms=changed_at)
 
 
+def _alike(one: Entry, other: Entry) -> bool:
+    """Whether two entries say the same but for their end."""
+    return msgspec.structs.replace(one, to_ms=other.to_ms, end_recorded_at_ms=other.end_recorded_at_ms) == other
+
+
+def _validate(entry: Entry) -> None:
+    if entry.to_ms is not None and entry.to_ms < entry.from_ms:
+        raise RowRefused("ENDS_BEFORE_IT_BEGINS", f"version {entry.version}")
+    if isinstance(entry, AllowEntry) and entry.rank == "protected" and entry.to_ms is None:
+        raise RowRefused("ALLOW_WITHOUT_END", f"version {entry.version}: a protected sender needs a to_ms")
+    if isinstance(entry, AllowEntry) and entry.rank == "emergency" and not entry.routes:
+        raise RowRefused("ALLOW_WITHOUT_ROUTE", f"version {entry.version}: an emergency allow names its relays")
+    if isinstance(entry, AccountEntry):
+        for network in entry.networks:
+            try:
+                ip_network(network, strict=False)
+            except ValueError as error:
+                raise RowRefused("BAD_NETWORK", str(error)) from error
+
+
+def _changed(entry: Entry) -> int:
+    return max(entry.recorded_at_ms, entry.end_recorded_at_ms or entry.recorded_at_ms)
+
+
+def _forgotten(entry: Entry, newest_ms: int) -> bool:
+    """Whether its end was recorded more than 12 days before the newest change."""
+    return entry.to_ms is not None and max(entry.to_ms, _changed(entry)) < newest_ms - KEEP_MS
+
+
 def _prune(entries: list[Entry]) -> list[Entry]:
-    """Drop entries whose end was recorded more than 12 days before the newest change; the last one always stays."""
-    newest = max(max(e.recorded_at_ms, e.end_recorded_at_ms or e.recorded_at_ms) for e in entries)
-    return [
-        e
-        for e in entries
-        if e is entries[-1]
-        or e.to_ms is None
-        or max(e.to_ms, e.end_recorded_at_ms or e.recorded_at_ms) >= newest - KEEP_MS
-    ]  # fmt: skip
+    """Drop what is forgotten; the last one always stays."""
+    newest = max(_changed(e) for e in entries)
+    return [e for e in entries if e is entries[-1] or not _forgotten(e, newest)]
