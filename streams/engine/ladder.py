@@ -14,6 +14,7 @@ from streams.engine.epochs import effect_of, epoch_of, start_of
 from streams.engine.pack import Pack, Thresholds
 from streams.engine.policy import Policy
 from streams.engine.reputation import STRICTNESS
+from streams.engine.sanctioning import reason_rank
 from streams.engine.tally import MAX_VOTERS, WINDOWS, Tally, delivered, reporters
 
 NEVER = -(2**53)
@@ -21,33 +22,40 @@ PPM = 1_000_000
 
 
 class Reached(NamedTuple):
-    """A threshold that holds: the longest window in which it does."""
+    """A threshold that holds in a window."""
 
     step: StepName
     window: str
     counts: dict[str, int]
+
+    @property
+    def reason(self) -> str:
+        """E.g. REPORTS_CRITICAL_10D, REPORTS_RATE_WARN_24H."""
+        level = "CRITICAL" if self.step == "TEMP_BLOCK" else "WARN"
+        return f"REPORTS_{'RATE_' if 'ppm' in self.counts else ''}{level}_{self.window.upper()}"
 
 
 def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int) -> None:
     """Derive the subject's findings again from `from_epoch` on (in place).
 
     closed_through: the last epoch that the meter has closed; a rate is not judged beyond it (UNKNOWN: it never
-    escalates on its own ignorance) and is judged when the traffic arrives.
+    escalates on its own ignorance) and is judged when the traffic arrives. What was judged once stays judgeable, also
+    for a worker that just started and has not heard from the meter.
     """
     pack = policy.pack
     state.findings = [f for f in state.findings if _reached_in(f, pack) < from_epoch]
     by_count, by_rate = state.epochs.get("count", []), state.epochs.get("rate", [])
     for epoch in sorted({n for n in (*by_count, *by_rate) if n >= from_epoch}):
         bases: list[Basis] = ["count"] if epoch in by_count else []
-        if epoch in by_rate and epoch - 1 <= closed_through:
+        if epoch in by_rate and (epoch - 1 <= closed_through or epoch <= state.judged):
             bases.append("rate")
             state.judged = max(state.judged, epoch)
         cleared, warned = _before(state.findings, epoch, pack)
         if epoch <= cleared:
             continue
-        reached = _reached(state, bases, epoch, cleared, pack)
-        if reached is not None and not (reached.step == "WARN" and warned):
-            state.findings = [*state.findings, _finding(state.subject, reached, epoch, policy)]
+        for reached in _reached(state, bases, epoch, cleared, pack):
+            if not (reached.step == "WARN" and warned):
+                state.findings = [*state.findings, _finding(state.subject, reached, epoch, policy)]
 
 
 def pending(state: Tally, closed_through: int) -> int | None:
@@ -83,20 +91,25 @@ def _before(findings: list[Finding], epoch: int, pack: Pack) -> tuple[int, bool]
     return cleared, warned
 
 
-def _reached(state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: Pack) -> Reached | None:
+def _reached(state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: Pack) -> list[Reached]:
+    """Every step that holds, each with the longest window in which it does.
+
+    What reaches the block has reached the warning, too: whether somebody saw the votes one by one or all at once.
+    """
     kind = state.subject.partition(":")[0]
     thresholds = pack.thresholds.get(kind)
     if thresholds is None:
-        return None
+        return []
     judges = {"count": _by_count, "rate": _by_rate}
     counted = [r for basis in bases for r in judges[basis](state, epoch, cleared, pack, thresholds)]
-    best: Reached | None = None
-    for reached in counted:  # windows from short to long: the longest that holds names the reason
-        if best is None or STRICTNESS[reached.step] >= STRICTNESS[best.step]:
-            best = reached
-    if best is not None and STRICTNESS[best.step] > STRICTNESS[pack.ladder.max_step.get(kind, "TEMP_BLOCK")]:
-        return best._replace(step="WARN")
-    return best
+    counted += [r._replace(step="WARN") for r in counted if r.step != "WARN"]
+    best: dict[StepName, Reached] = {}
+    for reached in counted:
+        held = best.get(reached.step)
+        if held is None or reason_rank(reached.reason) > reason_rank(held.reason):
+            best[reached.step] = reached
+    highest = STRICTNESS[pack.ladder.max_step.get(kind, "TEMP_BLOCK")]
+    return [best[s] for s in sorted(best, key=STRICTNESS.__getitem__) if STRICTNESS[s] <= highest]
 
 
 def _by_count(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds) -> list[Reached]:
@@ -141,8 +154,6 @@ def _finding(subject: str, reached: Reached, epoch: int, policy: Policy) -> Find
     pack = policy.pack
     kind = subject.partition(":")[0]
     from_ms = effect_of(epoch, pack.epoch_ms)
-    level = "CRITICAL" if reached.step == "TEMP_BLOCK" else "WARN"
-    rate = "RATE_" if "ppm" in reached.counts else ""
     legs = pack.ladder.legs.get(kind, ())
     return Finding(
         subject=subject,
@@ -152,7 +163,7 @@ def _finding(subject: str, reached: Reached, epoch: int, policy: Policy) -> Find
         from_ms=from_ms,
         to_ms=from_ms + pack.ladder.temp_block_ms,
         recorded_at_ms=start_of(epoch + 1, pack.epoch_ms),
-        reason=f"REPORTS_{rate}{level}_{reached.window.upper()}",
+        reason=reached.reason,
         counts=reached.counts,
         policy=policy.version,
         scope=Scope(legs=legs),

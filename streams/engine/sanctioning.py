@@ -11,17 +11,23 @@ from streams.contracts.reputation import Finding, SanctionEntry, SanctionRow, St
 from streams.engine.registry import KEEP_MS
 
 _WINDOW_ORDER = {"1H": 1, "24H": 2, "10D": 3}
+RELEASED = "RELEASED"
 _STEP_OF: dict[str, StepName] = {
     "suspend": "TEMP_BLOCK", "terminate": "BLOCK", "block": "BLOCK", "throttle": "THROTTLE",
 }  # fmt: skip
 
 
 def impose(row: SanctionRow | None, finding: Finding) -> SanctionRow:
-    """The subject's row after a finding. The same finding again changes nothing, in any order with others."""
+    """The subject's row after a finding. The same finding again changes nothing, in any order with others.
+
+    A release that comes before what it ends leaves a mark, an entry that never counts, so that it ends it all the same.
+    """
     entries = {e.sanction_id: e for e in row.timeline} if row is not None else {}
     if finding.releases is not None:
         held = entries.get(finding.releases)
-        if held is not None:
+        if held is None or _is_mark(held):
+            entries[finding.releases] = _mark(finding.releases, finding.from_ms, held)
+        else:
             entries[finding.releases] = _ended(held, finding.from_ms)
     else:
         entry = _entry(finding)
@@ -48,9 +54,26 @@ def _entry(finding: Finding) -> SanctionEntry:
 
 
 def _united(held: SanctionEntry, new: SanctionEntry) -> SanctionEntry:
-    """Two findings of one sanction: the reason is the longest window that either saw, the end the earlier one."""
-    reason = max(held.reason, new.reason, key=lambda r: (_WINDOW_ORDER.get(r.rpartition("_")[2], 0), r))
-    return msgspec.structs.replace(held, reason=reason)
+    """Two findings of one sanction: the reason is the longest window that either saw; an end stays."""
+    if _is_mark(held):
+        return _ended(new, held.from_ms)
+    return msgspec.structs.replace(held, reason=max(held.reason, new.reason, key=reason_rank))
+
+
+def reason_rank(reason: str) -> tuple[int, str]:
+    """Of several reasons for one step the greatest is named: the longest window. Total, so that order can't matter."""
+    return _WINDOW_ORDER.get(reason.rpartition("_")[2], 0), reason
+
+
+def _is_mark(entry: SanctionEntry) -> bool:
+    return entry.reason == RELEASED
+
+
+def _mark(sanction_id: str, at_ms: int, held: SanctionEntry | None) -> SanctionEntry:
+    at_ms = at_ms if held is None else min(at_ms, held.from_ms)
+    return SanctionEntry(
+        sanction_id=sanction_id, step="OBSERVE", reason=RELEASED, from_ms=at_ms, to_ms=at_ms, version=0
+    )
 
 
 def _ended(held: SanctionEntry, at_ms: int) -> SanctionEntry:
@@ -81,7 +104,7 @@ def finding_of(directive: Directive, subject: str) -> Finding:
             step="OBSERVE",
             from_ms=from_ms,
             recorded_at_ms=directive.recorded_at_ms,
-            reason="RELEASED",
+            reason=RELEASED,
             authority=directive.authority,
             version=max(directive.version, 0),
             releases=released if _looks_like_id(released) else directive_id(released),

@@ -25,6 +25,10 @@ MAX_VOTERS = 4096
 KEEP_MS = 18 * DAY
 RECENT_MS = 2 * HOUR
 
+#: Beyond 1000 years from 1970 no calendar is asked; day numbers go on in UTC.
+CALENDAR_MS = 1000 * 365 * DAY
+DAY_ONE = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
 WINDOWS = ("1h", "24h", "10d")
 _UNIT = {"1h": "m", "24h": "h", "10d": "d"}
 
@@ -149,6 +153,8 @@ def _whole_hours(time_zone: str) -> bool:
 
 
 def _day_exact(at_ms: int, time_zone: str) -> int:
+    if abs(at_ms) > CALENDAR_MS:
+        return DAY_ONE + at_ms // DAY
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone)).toordinal()
 
 
