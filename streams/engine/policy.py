@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 import orjson
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
+from streams.contracts.reputation import StepName
 from streams.engine.pack import RANKS, Pack, Window
-from streams.engine.timeline import current
+from streams.engine.timeline import all_current, current
 from streams.engine.view import View
 
 PackData = Mapping[str, Any]
@@ -36,22 +39,35 @@ class Policies:
         self._jurisdiction = jurisdiction
         self.default = build(shipped[(jurisdiction, "observe")])
         self._row: PolicyRow | None = None
-        self._built: dict[int, Policy] = {}
+        self._built: dict[int, Policy | None] = {}
 
     def at(self, view: View, e_ms: int) -> Policy:
-        """The policy that counts at event time e. An entry that does not build is refused before it is published."""
+        """The policy that counts at event time e.
+
+        An entry that does not build is refused before it is published; if one stands there all the same, the last good
+        one stays in force.
+        """
         row = view.policy(self._jurisdiction)
         if row is None:
             return self.default
+        if row is not self._row:  # a new timeline: entries may have changed under their version
+            self._row, self._built = row, {}
         entry = current(row.timeline, e_ms)
         if entry is None:
             return self.default
-        if row is not self._row:  # a new timeline: entries may have changed under their version
-            self._row, self._built = row, {}
-        found = self._built.get(entry.version)
-        if found is None:
-            found = self._built[entry.version] = self.of(entry)
-        return found
+        return self._kept(entry) or self._last_good(row, e_ms)
+
+    def _kept(self, entry: PolicyEntry) -> Policy | None:
+        if entry.version not in self._built:
+            try:
+                self._built[entry.version] = self.of(entry)
+            except ValueError:
+                self._built[entry.version] = None
+        return self._built[entry.version]
+
+    def _last_good(self, row: PolicyRow, e_ms: int) -> Policy:
+        entries = sorted(all_current(row.timeline, e_ms), key=lambda e: -e.version)
+        return next((p for p in map(self._kept, entries) if p is not None), self.default)
 
     def of(self, entry: PolicyEntry) -> Policy:
         """Build an entry's policy. Raises ValueError with a sentence that says what to change."""
@@ -92,9 +108,28 @@ def _validate(pack: Pack) -> None:
         raise ValueError(f"ranks must be unique integers, no ties: {dict(sorted(pack.ranks.items()))}")
     if pack.epoch_ms < 1000 or 86_400_000 % pack.epoch_ms:
         raise ValueError(f"epoch_ms must divide a day and be at least 1000, not {pack.epoch_ms}")
+    _validate_words(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):
             _validate_window(subject, *window)
+
+
+def _validate_words(pack: Pack) -> None:
+    for code, action in pack.actions.items():
+        if action not in ("REJECT", "DROP"):
+            raise ValueError(f"actions.{code}: a block is a REJECT or a DROP, not {action}")
+    for kind, step in pack.ladder.max_step.items():
+        if step not in get_args(StepName):
+            raise ValueError(f"ladder.max_step.{kind}: one of {', '.join(get_args(StepName))}, not {step}")
+    try:
+        ZoneInfo(pack.time_zone)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"time_zone: no zone {pack.time_zone!r}") from error
+    for pattern in (pack.grammar.alphanumeric, *(pattern for pattern, _ in pack.grammar.patterns)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"grammar: {pattern!r} is no regular expression: {error}") from error
 
 
 def _validate_window(subject: str, name: str, window: Window) -> None:
