@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
-from streams.contracts.feeds import RegistryValue, key_of
+from streams.contracts.feeds import Manifest, RegistryValue, key_of
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
@@ -84,11 +84,12 @@ class Embedded:
     def feed(self, value: RegistryValue) -> None:
         """A feed's row, heartbeat or manifest. Raises RowRefused."""
         key = key_of(value)
-        merged = merge(self.view.held(key, 0), value)
+        partition = value.partition if isinstance(value, Manifest) else 0  # the others' partitions are one here
+        merged = merge(self.view.held(key, partition), value)
         if merged is not None:
             if counts_from(value) <= self._high_ms:
                 self.late_enforcement += 1
-            self._apply("registry", key, self._encode(merged))
+            self._apply("registry", key, self._encode(merged), partition)
 
     def policy(self, row: PolicyRow) -> None:
         """A published policy. Raises ValueError when one of its entries does not build."""
@@ -146,6 +147,6 @@ class Embedded:
                 self._sanctions[finding.subject] = row
                 self._apply("sanctions", finding.subject, self._encode(row))
 
-    def _apply(self, entity: Entity, key: str, value: bytes) -> None:
+    def _apply(self, entity: Entity, key: str, value: bytes, partition: int = 0) -> None:
         self._offset += 1
-        self.view.apply([Change(entity, 0, self._offset, key, value)])
+        self.view.apply([Change(entity, partition, self._offset, key, value)])
