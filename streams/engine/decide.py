@@ -25,7 +25,7 @@ from streams.engine.fingerprint import fingerprint
 from streams.engine.intake import identity
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
-from streams.engine.precedence import MODE_ORDER, Objection, judge, reasons_of
+from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
 from streams.engine.pseudonym import Keys, input_hash, pseudonym
 from streams.engine.reputation import Hit, hits
 from streams.engine.skeleton import DATA_SHA256
@@ -121,7 +121,7 @@ class Decider:
             checks=tuple(_records(checks) + _sanction_records(stopped)),
             won=outcome.won,
             flags=tuple(case.flags),
-            shadow=_shadow(objections, allowed, case.policy, outcome.verdict),
+            shadow=_shadow(objections, allowed, case.policy, outcome),
             leak=leak_of(case, checks),
             sender=SenderSeen(
                 key=case.sender.key if business else pseudonym(keys, case.sender.key),
@@ -153,8 +153,9 @@ def objections_of(checks: list[Check], policy: Policy) -> list[Objection]:
     found: list[Objection] = []
     for check in checks:
         for code in check.codes:
-            mode: Mode = "OBSERVE" if check.gate == "own" else mode_of(policy, code, check.cap)
-            found.append(Objection(code, check.gate, mode, policy.pack.actions.get(code, "REJECT")))
+            cap: Mode = "OBSERVE" if check.gate == "own" else check.cap
+            action = policy.pack.actions.get(code, "REJECT")
+            found.append(Objection(code, check.gate, mode_of(policy, code, cap), action, cap))
     return found
 
 
@@ -183,7 +184,7 @@ def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:
     ]
 
 
-def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, verdict: str) -> Shadow | None:
+def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, said: Outcome) -> Shadow | None:
     """What the enforce profile would say, where it differs from what was said."""
     if not objections:
         return None
@@ -191,10 +192,10 @@ def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, ver
     raised: list[Objection] = []
     for o in objections:
         name = {"directive": "DIRECTIVE", "reputation": "SANCTION"}.get(o.gate, o.code)
-        target = enforce.get(name, o.mode)
+        target = min(enforce.get(name, o.mode), o.cap, key=MODE_ORDER.__getitem__)
         raised.append(o._replace(mode=target) if MODE_ORDER[target] > MODE_ORDER[o.mode] else o)
     outcome = judge(raised, allowed, policy.pack.ranks)
-    if outcome.verdict == verdict:
+    if (outcome.verdict, outcome.action) == (said.verdict, said.action):
         return None
     codes = tuple(o.code for o in raised if o.mode == "BLOCK")
     return Shadow(verdict=outcome.verdict, action=outcome.action, codes=codes)

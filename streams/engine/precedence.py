@@ -23,12 +23,13 @@ _RANK_OF_GATE: dict[Gate, str] = {
 
 
 class Objection(NamedTuple):
-    """A code that speaks against the message, the mode it runs in and what a BLOCK of it does."""
+    """A code that speaks against the message, the mode it runs in, what a BLOCK of it does, and the strictest mode."""
 
     code: str
     gate: Gate
     mode: Mode
     action: Action
+    cap: Mode = "BLOCK"
 
 
 class Outcome(NamedTuple):
