@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+import msgspec
+
 from streams.contracts.reports import Scope
 from streams.contracts.reputation import Basis, Finding, StepName
 from streams.engine.epochs import effect_of, epoch_of, start_of
@@ -42,8 +44,8 @@ def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int)
     escalates on its own ignorance) and is judged when the traffic arrives. What was judged once stays judgeable, also
     for a worker that just started and has not heard from the meter.
     """
-    pack = policy.pack
-    state.findings = [f for f in state.findings if _reached_in(f, pack) < from_epoch]
+    pack, before = policy.pack, state.findings
+    state.findings = [f for f in before if _reached_in(f, pack) < from_epoch]
     by_count, by_rate = state.epochs.get("count", []), state.epochs.get("rate", [])
     for epoch in sorted({n for n in (*by_count, *by_rate) if n >= from_epoch}):
         bases: list[Basis] = ["count"] if epoch in by_count else []
@@ -56,6 +58,9 @@ def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int)
         for reached in _reached(state, bases, epoch, cleared, pack):
             if not (reached.step == "WARN" and warned):
                 state.findings = [*state.findings, _finding(state.subject, reached, epoch, policy)]
+    follows = {f.finding_id for f in state.findings}
+    gone = {f.finding_id: f for f in (*state.withdrawn, *before) if f.finding_id not in follows}
+    state.withdrawn = list(gone.values())
 
 
 def pending(state: Tally, closed_through: int) -> int | None:
@@ -70,8 +75,20 @@ def waiting(state: Tally) -> bool:
 
 
 def emitted(state: Tally, epoch: int, pack: Pack) -> list[Finding]:
-    """The findings that a vote or delta of this epoch stands behind: what a redelivery must emit again."""
-    return [f for f in state.findings if _reached_in(f, pack) >= epoch - 1]
+    """The findings that a vote or delta of this epoch stands behind: what a redelivery must emit again.
+
+    Withdrawals come last. A withdrawn sanction was to start after the vote that withdrew it, so as a function of
+    records it never counted, in whatever order they arrived.
+    """
+    lifted = [_withdrawal(f) for f in state.withdrawn if _reached_in(f, pack) >= epoch - 1]
+    return [f for f in state.findings if _reached_in(f, pack) >= epoch - 1] + lifted
+
+
+def _withdrawal(finding: Finding) -> Finding:
+    return msgspec.structs.replace(
+        finding, finding_id=sanction_id(finding.subject, "withdrawn", finding.version), reason="WITHDRAWN",
+        step="OBSERVE", releases=finding.finding_id, counts={},
+    )  # fmt: skip
 
 
 def _reached_in(finding: Finding, pack: Pack) -> int:

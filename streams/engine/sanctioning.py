@@ -23,7 +23,9 @@ def impose(row: SanctionRow | None, finding: Finding) -> SanctionRow:
     A release that comes before what it ends leaves a mark, an entry that never counts, so that it ends it all the same.
     """
     entries = {e.sanction_id: e for e in row.timeline} if row is not None else {}
-    if finding.releases is not None:
+    if finding.releases is not None and finding.source == "tally":
+        entries.pop(finding.releases, None)  # withdrawn before it could count; the history keeps it
+    elif finding.releases is not None:
         held = entries.get(finding.releases)
         if held is None or _is_mark(held):
             entries[finding.releases] = _mark(finding.releases, finding.from_ms, held)

@@ -37,7 +37,8 @@ class Tally(msgspec.Struct, kw_only=True):
     """The state of one subject; a value of the tally table (JSON).
 
     voters: basis → unit → bucket → voter → [effective epoch, weight in permille]; unit m (5 minutes), h (hour), d
-    (day). epochs: basis → epochs in which votes count. judged: the last epoch judged by rate.
+    (day). withdrawn: findings that were emitted and no longer follow, because a vote of an earlier epoch came later.
+    epochs: basis → epochs in which votes count. judged: the last epoch judged by rate.
     delivered: unit → bucket → messages; recent: epoch → messages, of the last two hours, so that a judgement that
     comes late leaves out what came after its epoch. offsets: decisions partition → next offset applied.
     """
@@ -49,6 +50,7 @@ class Tally(msgspec.Struct, kw_only=True):
     recent: dict[int, int] = {}
     offsets: dict[int, int] = {}
     findings: list[Finding] = []
+    withdrawn: list[Finding] = []
     judged: int = -(2**53)
     newest_ms: int = 0
 
@@ -176,3 +178,4 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
     for basis, epochs in state.epochs.items():
         state.epochs[basis] = [n for n in epochs if n >= epoch_of(oldest, pack.epoch_ms)]
     state.findings = [f for f in state.findings if f.to_ms is None or f.to_ms >= oldest]
+    state.withdrawn = [f for f in state.withdrawn if f.from_ms >= oldest]
