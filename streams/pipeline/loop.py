@@ -12,18 +12,18 @@ import time
 from collections.abc import Callable, Iterable
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Progress
-from streams.pipeline.assignment import NEVER, Assignment
+from streams.pipeline.assignment import Assignment
 from streams.pipeline.commit import CommitPolicy
-from streams.pipeline.dead import dead_letter
 from streams.pipeline.errors import AbortNeeded, PipelineError, RestartNeeded, UnknownOutcome, attempt
 from streams.pipeline.fuse import Fuse
+from streams.pipeline.handler import Handler
 from streams.pipeline.replicator import wall_ms
 from streams.pipeline.settings import Config, LoopSettings
-from streams.pipeline.step import Input, InvalidRecord, Output, Step
+from streams.pipeline.step import Output, Step
 from streams.pipeline.transaction import MakeProducer, Transaction
 from streams.telemetry.metrics import count, gauge
 
@@ -32,13 +32,6 @@ log = structlog.get_logger()
 #: With records pending, silence of this length means that waiting for more would only cost latency.
 _QUIET_S = 0.005
 _MAX_ABORTS_IN_A_ROW = 10
-#: Errors of the consumer that waiting does not mend.
-_HOPELESS = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.FENCED_INSTANCE_ID,
-        KafkaError._FENCED, KafkaError.UNKNOWN_TOPIC_OR_PART,
-    }
-)  # fmt: skip
 
 
 def no_crash(point: str) -> None:
@@ -69,14 +62,13 @@ class Loop:
         self._tx = Transaction(settings, make_producer)
         self._make_consumer = make_consumer
         self._parts = Assignment()
+        self._handler = Handler(step, self._topic, self._tx, self._parts, self._fuse, clock_ms)
         self._encode = encoder().encode
         self._stopping = False
         self._rewind = False  # the consumer's position is ahead of what is committed
         self._over: RestartNeeded | None = None
         self._carried: list[Message] = []
         self._assigned = False
-        self._count = 0  # records in the open transaction
-        self._since_s = 0.0  # when the first of them was handled
         self._aborts = 0
         self.ready = False
 
@@ -125,8 +117,7 @@ class Loop:
             return
         if not self.ready:
             self._resume()
-        if self._fuse.watching():
-            self._half_open()
+        self._handler.half_open(self._consumer)
         batch = self._consume()
         if self._over is not None:
             raise self._over
@@ -143,11 +134,11 @@ class Loop:
 
     def _work(self, batch: list[Message]) -> None:
         if batch:
-            self._handle(batch)
+            self._handler.handle(batch, self._consumer)
             self._crash("after-produce")
-        if self._count:
-            waited_ms = int((time.monotonic() - self._since_s) * 1000)
-            if self._policy.should_commit(self._count, waited_ms, not batch or self._parts.at_end()):
+        if self._handler.pending:
+            waited_ms = int((time.monotonic() - self._handler.since_s) * 1000)
+            if self._policy.should_commit(self._handler.pending, waited_ms, not batch or self._parts.at_end()):
                 self._commit()
         elif not batch and self._parts.positions:
             outputs = self._step.idle(self._parts.ends(), self._clock_ms())
@@ -166,6 +157,8 @@ class Loop:
         if self.ready:
             self._set_ready(False)
             log.warning("not_ready", step=self._step.name)
+        # An open transaction holds back every reader of committed records; it must not wait with us.
+        self._guarded(self._commit)
         if self._parts.positions:
             self._consumer.pause(self._places(self._parts.positions))
         message = self._consumer.poll(0.01)
@@ -180,109 +173,21 @@ class Loop:
         self._set_ready(True)
         log.info("ready", step=self._step.name)
 
-    def _half_open(self) -> None:
-        for partition in self._fuse.half_open(int(time.monotonic() * 1000)):
-            offset = self._parts.release(partition)
-            if offset is None:
-                continue
-            log.warning("fuse_half_open", step=self._step.name, partition=partition, offset=offset)
-            self._consumer.resume(self._places([partition]))
-            self._consumer.seek(TopicPartition(self._topic, partition, offset))
-            gauge("fuse_open_partitions", len(self._parts.held), step=self._step.name)
-
-    # -- records -------------------------------------------------------------------------------------------------
+    # -- batches -------------------------------------------------------------------------------------------------
 
     def _consume(self) -> list[Message]:
         carried, self._carried = self._carried, []
-        first = self._consumer.poll(_QUIET_S if self._count else self._settings.poll_s)
+        first = self._consumer.poll(_QUIET_S if self._handler.pending else self._settings.poll_s)
         if first is None:
             return carried
         # consume() waits out its whole timeout unless the batch is full, hence the poll before it and the 0.
         return [*carried, first, *self._consumer.consume(self._settings.batch - 1, 0)]
 
-    def _handle(self, batch: list[Message]) -> None:
-        """Hand each record to the step and write its outputs. The hot path."""
-        handle, write, fuse = self._step.handle, self._tx.write, self._fuse
-        positions, ended, pending = self._parts.positions, self._parts.ended, self._parts.pending
-        if not self._count:
-            self._since_s = time.monotonic()
-        for message in batch:
-            error = message.error()
-            if error is not None:
-                self._event(error, message)
-                continue
-            partition, offset = message.partition(), message.offset()
-            # Not ours any more, held by the fuse, or handled before (a rebalance or a seek came in between).
-            if partition is None or offset is None or offset < positions.get(partition, NEVER):
-                continue
-            record = Input(partition, offset, message.key(), message.value(), message.timestamp()[1])
-            if partition in ended:
-                del ended[partition]
-            positions[partition] = pending[partition] = offset + 1
-            self._count += 1
-            try:
-                outputs = handle(record)
-            except InvalidRecord as invalid:
-                self._reject(record, invalid.reason, invalid.detail)
-                continue
-            except Exception as bug:
-                log.exception("step_failed", step=self._step.name, partition=partition, offset=offset)
-                count("step_failures_total", step=self._step.name)
-                self._reject(record, "STEP_FAILED", repr(bug))
-                continue
-            try:
-                write(outputs)
-            except InvalidRecord as invalid:
-                self._reject(record, invalid.reason, invalid.detail)
-                continue
-            if fuse.watching():
-                fuse.good(partition)
-
-    def _reject(self, record: Input, reason: str, exception: str) -> None:
-        """A dead letter, and what the step answers all the same."""
-        step, entity = self._step, self._step.input
-        letter, cut = dead_letter(
-            record,
-            entity=entity,
-            topic=self._topic,
-            reason=reason,
-            exception=exception,
-            at_ms=self._clock_ms(),
-            limit=self._tx.limit(f"{entity}.dead"),
-        )
-        self._tx.write([letter])
-        count("dead_letters_total", step=step.name, reason=reason)
-        if cut:
-            count("dead_letters_cut_total", step=step.name)
-        try:
-            self._tx.write(step.fallback(record, reason))
-        except PipelineError:
-            raise
-        except Exception:
-            log.exception("fallback_failed", step=step.name, partition=record.partition, offset=record.offset)
-            count("step_failures_total", step=step.name)
-        if self._fuse.bad(record.partition, int(time.monotonic() * 1000)):
-            self._parts.hold(record.partition)
-            self._consumer.pause(self._places([record.partition]))
-            count("fuse_trips_total", step=step.name)
-            gauge("fuse_open_partitions", len(self._parts.held), step=step.name)
-            log.error("fuse_tripped", step=step.name, partition=record.partition, offset=record.offset, reason=reason)
-
-    def _event(self, error: KafkaError, message: Message) -> None:
-        partition = message.partition()
-        if error.code() == KafkaError._PARTITION_EOF and partition is not None:
-            if partition in self._parts.positions:
-                self._parts.ended[partition] = message.offset() or 0
-        elif error.fatal() or error.code() in _HOPELESS:
-            raise RestartNeeded(f"{self._topic}: {error.name()}: {error.str()}")
-        else:
-            log.warning("consumer_error", step=self._step.name, error=error.str())
-
     # -- transactions --------------------------------------------------------------------------------------------
 
     def _commit(self, idle: bool = False) -> None:
         """Checkpoint. The order is the guarantee."""
-        if not self._count and not idle:
+        if not self._handler.pending and not idle:
             return
         parts, tx = self._parts, self._tx
         positions = dict(parts.pending)
@@ -305,12 +210,12 @@ class Loop:
         self._step.committed()
         self._account(written)
         parts.pending.clear()
-        self._count = self._aborts = 0
+        self._handler.pending = self._aborts = 0
 
     def _account(self, written: dict[str, int]) -> None:
         name = self._step.name
         count("commits_total", step=name)
-        count("records_total", self._count, step=name)
+        count("records_total", self._handler.pending, step=name)
         for entity, number in written.items():
             count("outputs_total", number, step=name, entity=entity)
         gauge("event_time_seconds", max(self._step.newest_ms.values(), default=0) / 1000, step=name)
@@ -342,7 +247,9 @@ class Loop:
         """The open transaction never was. Raises RestartNeeded when even that can't be said."""
         why = "shutdown" if error is None else type(error).__name__
         self._aborts += 1
-        log.warning("transaction_undone", step=self._step.name, why=why, error=str(error), records=self._count)
+        log.warning(
+            "transaction_undone", step=self._step.name, why=why, error=str(error), records=self._handler.pending
+        )
         count("aborts_total", step=self._step.name, why=why)
         if self._aborts > _MAX_ABORTS_IN_A_ROW:
             raise RestartNeeded(f"{self._aborts} transactions in a row could not be committed: {error}")
@@ -354,7 +261,7 @@ class Loop:
         except (AbortNeeded, UnknownOutcome):
             self._tx.renew()
         self._parts.pending.clear()
-        self._count = 0
+        self._handler.pending = 0
         self._rewind = True
         self._step.aborted()
         time.sleep(0.02 * (self._aborts - 1))
@@ -415,7 +322,7 @@ class Loop:
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition], settle: Callable[[], None]) -> None:
         numbers = [place.partition for place in partitions]
         try:
-            if self._over is None and self._count:
+            if self._over is None and self._handler.pending:
                 try:
                     settle()
                 except (AbortNeeded, UnknownOutcome) as error:

@@ -207,7 +207,7 @@ class Replicator:
             self._rebuild("out_of_range")
             self._assign()
             return True
-        if error.fatal():
+        if error.fatal() or error.code() == KafkaError._FATAL:
             raise RestartNeeded(f"replica {self._name}: {error.str()}")
         # Brokers away, leader moving, topic gone: librdkafka goes on trying, and we go on with what we hold.
         log.warning("replica_consumer_error", replica=self._name, error=error.str())

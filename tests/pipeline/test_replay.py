@@ -141,6 +141,19 @@ def test_order_of_calls(kafka: str, topics: str) -> None:
     assert step.calls[-2:] == ["revoked [0]", "close"]
 
 
+def test_not_ready_leaves_no_transaction_open(kafka: str, topics: str) -> None:
+    create(kafka, topics, **{"in": 1, "out": 1, "in_dead": 1})
+    step = Toy()
+    loop = Loop(step, settings(kafka, topics), policy=CommitPolicy(max_ms=60_000, at_end_ms=60_000))
+    with running(loop) as raised:
+        until(lambda: loop.ready)
+        feed(kafka, f"{topics}.in.v1", [(0, b"a")])
+        until(lambda: step.handled)
+        step.ready = False
+        until(lambda: values(kafka, topics) == [b"a"], 5.0)
+    assert not raised
+
+
 def test_not_ready_consumes_nothing_and_stays_in_the_group(kafka: str, topics: str) -> None:
     create(kafka, topics, **{"in": 1, "out": 1, "in_dead": 1})
     step = Toy()

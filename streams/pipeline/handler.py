@@ -1,0 +1,133 @@
+"""What happens to the records of a batch: handed to the step, its outputs written, the unreadable put aside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from streams.pipeline.assignment import NEVER, Assignment
+from streams.pipeline.dead import dead_letter
+from streams.pipeline.errors import PipelineError, RestartNeeded
+from streams.pipeline.fuse import Fuse
+from streams.pipeline.step import Input, InvalidRecord, Step
+from streams.pipeline.transaction import Transaction
+from streams.telemetry.metrics import count, gauge
+
+log = structlog.get_logger()
+
+#: Errors of the consumer that waiting does not mend.
+_HOPELESS = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.FENCED_INSTANCE_ID,
+        KafkaError._FENCED, KafkaError._FATAL, KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)  # fmt: skip
+
+
+class Handler:
+    """The hot path. `pending` records are in the open transaction, the first of them since `since_s` (monotonic)."""
+
+    def __init__(
+        self, step: Step, topic: str, tx: Transaction, parts: Assignment, fuse: Fuse, clock_ms: Callable[[], int]
+    ) -> None:
+        self._step, self._topic, self._tx, self._parts = step, topic, tx, parts
+        self._fuse, self._clock_ms = fuse, clock_ms
+        self.pending = 0
+        self.since_s = 0.0
+
+    def handle(self, batch: list[Message], consumer: Consumer) -> None:
+        """Hand each record to the step and write its outputs. Raises what `Transaction.write` does."""
+        handle, write, fuse = self._step.handle, self._tx.write, self._fuse
+        positions, ended, pending = self._parts.positions, self._parts.ended, self._parts.pending
+        if not self.pending:
+            self.since_s = time.monotonic()
+        for message in batch:
+            error = message.error()
+            if error is not None:
+                self._event(error, message)
+                continue
+            partition, offset = message.partition(), message.offset()
+            # Not ours any more, held by the fuse, or handled before (a rebalance or a seek came in between).
+            if partition is None or offset is None or offset < positions.get(partition, NEVER):
+                continue
+            record = Input(partition, offset, message.key(), message.value(), message.timestamp()[1])
+            if partition in ended:
+                del ended[partition]
+            positions[partition] = pending[partition] = offset + 1
+            self.pending += 1
+            try:
+                outputs = handle(record)
+            except InvalidRecord as invalid:
+                self._reject(consumer, record, invalid.reason, invalid.detail)
+                continue
+            except Exception as bug:
+                log.exception("step_failed", step=self._step.name, partition=partition, offset=offset)
+                count("step_failures_total", step=self._step.name)
+                self._reject(consumer, record, "STEP_FAILED", repr(bug))
+                continue
+            try:
+                write(outputs)
+            except InvalidRecord as invalid:
+                self._reject(consumer, record, invalid.reason, invalid.detail)
+                continue
+            if fuse.watching():
+                fuse.good(partition)
+
+    def _reject(self, consumer: Consumer, record: Input, reason: str, exception: str) -> None:
+        """A dead letter, and what the step answers all the same."""
+        step, entity = self._step, self._step.input
+        letter, cut = dead_letter(
+            record,
+            entity=entity,
+            topic=self._topic,
+            reason=reason,
+            exception=exception,
+            at_ms=self._clock_ms(),
+            limit=self._tx.limit(f"{entity}.dead"),
+        )
+        self._tx.write([letter])
+        count("dead_letters_total", step=step.name, reason=reason)
+        if cut:
+            count("dead_letters_cut_total", step=step.name)
+        try:
+            self._tx.write(step.fallback(record, reason))
+        except PipelineError:
+            raise
+        except Exception:
+            log.exception("fallback_failed", step=step.name, partition=record.partition, offset=record.offset)
+            count("step_failures_total", step=step.name)
+        if self._fuse.bad(record.partition, int(time.monotonic() * 1000)):
+            self._parts.hold(record.partition)
+            consumer.pause(self._places([record.partition]))
+            count("fuse_trips_total", step=step.name)
+            gauge("fuse_open_partitions", len(self._parts.held), step=step.name)
+            log.error("fuse_tripped", step=step.name, partition=record.partition, offset=record.offset, reason=reason)
+
+    def _event(self, error: KafkaError, message: Message) -> None:
+        partition = message.partition()
+        if error.code() == KafkaError._PARTITION_EOF and partition is not None:
+            if partition in self._parts.positions:
+                self._parts.ended[partition] = message.offset() or 0
+        elif error.fatal() or error.code() in _HOPELESS:
+            raise RestartNeeded(f"{self._topic}: {error.name()}: {error.str()}")
+        else:
+            log.warning("consumer_error", step=self._step.name, error=error.str())
+
+    def half_open(self, consumer: Consumer) -> None:
+        """Let partitions flow again whose rest is over."""
+        if not self._fuse.watching():
+            return
+        for partition in self._fuse.half_open(int(time.monotonic() * 1000)):
+            offset = self._parts.release(partition)
+            if offset is None:
+                continue
+            log.warning("fuse_half_open", step=self._step.name, partition=partition, offset=offset)
+            consumer.resume(self._places([partition]))
+            consumer.seek(TopicPartition(self._topic, partition, offset))
+            gauge("fuse_open_partitions", len(self._parts.held), step=self._step.name)
+
+    def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self._topic, partition) for partition in partitions]
