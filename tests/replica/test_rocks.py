@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import InstitutionEntry, InstitutionRow, SenderEntry, SenderRow
@@ -64,6 +65,29 @@ def test_after_kill_9_rows_and_offset_agree(tmp_path: Path) -> None:
         held = sum(replica.row(f"sender:{n}") is not None for n in range(next_offset + 40))
         replica.close()
         assert held == next_offset > 0
+
+
+def test_rows_and_offsets_are_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "r")
+    replica = RocksReplica(path)
+
+    class Torn:
+        """Loses the batch and, as any write beside it would, keeps the rest."""
+
+        def write(self, batch: object) -> None:
+            raise OSError("torn")
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(whole, name)
+
+    whole = replica._db
+    monkeypatch.setattr(replica, "_db", Torn())
+    with pytest.raises(OSError, match="torn"):
+        replica.apply([Change("registry", 0, 0, ROW.key, msgspec.json.encode(ROW))])
+    whole.close()
+    again = RocksReplica(path)
+    assert (again.row(ROW.key), again.next_offsets()) == (None, {})
+    again.close()
 
 
 def test_a_directory_of_another_layout_is_read_again(tmp_path: Path) -> None:
