@@ -75,8 +75,8 @@ async def _handle(app: "AgentApp", name: str, message: Any, handler: Handler, de
         app.count("agent_events_total")
     except WorkerFailed:
         raise
-    except Exception as error:
-        # An exception that leaves the loop acknowledges its event: it would never be seen again.
+    except Exception as error:  # whatever a handler raises
+        # Left alone, an exception ends the framework's loop and its event is never seen again.
         limit = app.emitter.max_record_bytes
         letter = dead_letter(dead_letters, record, error, version=app.settings.version, max_record_bytes=limit)
         await app.emitter.emit(letter)

@@ -104,7 +104,11 @@ class AgentApp(faust.App):
         """
         if not await self.gate.close(SETTLE_S):
             self.outbox.fail(WorkerFailed(f"A handler is still running after {SETTLE_S:g} s."))
-        await self.consumer.commit()
+        consumer = cast(Consumer, self.consumer)
+        # Otherwise it only waits for a commit that is under way, and that began before the last event was finished.
+        while await consumer.maybe_wait_for_commit_to_finish():
+            pass
+        await consumer.commit()
 
 
 def _ignore(why: WorkerFailed) -> None:

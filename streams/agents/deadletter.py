@@ -28,7 +28,7 @@ def dead_letter(topic: str, record: Delivery, error: Exception, *, version: str,
 
     Headers, UTF-8: `reason` (a Refused's own code, else HANDLER_FAILED), `exception` (type and text, cut at 1 KiB),
     `topic`, `partition`, `offset`, `at_ms` (wall clock), `version`. A record that does not fit `max_record_bytes` is
-    replaced by its first 64 KiB, with `sha256` and `size_bytes` of the whole in two more headers.
+    replaced by its first 64 KiB, with `sha256` and `size` (bytes) of the whole in two more headers.
     """
     reason = error.reason if isinstance(error, Refused) else "HANDLER_FAILED"
     text = f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:TEXT_BYTES]
@@ -45,5 +45,5 @@ def dead_letter(topic: str, record: Delivery, error: Exception, *, version: str,
     if letter.size_bytes() <= max_record_bytes:
         return letter
     whole = record.value or b""
-    headers += [("sha256", hashlib.sha256(whole).hexdigest().encode()), ("size_bytes", str(len(whole)).encode())]
+    headers += [("sha256", hashlib.sha256(whole).hexdigest().encode()), ("size", str(len(whole)).encode())]
     return Output(topic, (record.key or b"")[:HEAD_BYTES], whole[:HEAD_BYTES], headers)

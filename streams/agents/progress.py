@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import Collection
 from typing import NamedTuple
 
-import orjson
 from faust.types import TP
 
 from streams.agents.emit import Emitter, Output
 from streams.agents.outbox import Outbox
+from streams.contracts import base
+from streams.contracts import decisions as contracts
+
+_ENCODER = base.encoder()
 
 
 class Position(NamedTuple):
@@ -21,19 +24,19 @@ class Position(NamedTuple):
 
     component: str
     next_offset: int
-    event_time_ms: int | None
+    event_time_ms: int
 
 
 def progress_record(topic: str, tp: TP, position: Position) -> Output:
-    """The record as published: key `component/topic/partition`, `event_time_ms` null when no handler gave one."""
-    value = {
-        "component": position.component,
-        "topic": tp.topic,
-        "partition": tp.partition,
-        "next_offset": position.next_offset,
-        "event_time_ms": position.event_time_ms or 0,
-    }
-    return Output(topic, f"{position.component}/{tp.topic}/{tp.partition}".encode(), orjson.dumps(value))
+    """The record as published; `event_time_ms` is 0 until a handler has given one."""
+    record = contracts.Progress(
+        component=position.component,
+        topic=tp.topic,
+        partition=tp.partition,
+        next_offset=position.next_offset,
+        event_time_ms=position.event_time_ms,
+    )
+    return Output(topic, record.key().encode(), _ENCODER.encode(record))
 
 
 class Progress:
@@ -56,9 +59,8 @@ class Progress:
     def handled(self, component: str, tp: TP, next_offset: int, event_time_ms: int | None) -> None:
         """An event's handler has returned and everything that it emits has been sent (not yet acknowledged)."""
         before = self._at.get(tp)
-        if before is not None and before.event_time_ms is not None:
-            event_time_ms = max(before.event_time_ms, event_time_ms or before.event_time_ms)
-        self._at[tp] = Position(component, next_offset, event_time_ms)
+        highest = max(before.event_time_ms if before else 0, event_time_ms or 0)
+        self._at[tp] = Position(component, next_offset, highest)
         self._changed.add(tp)
         self._wake.set()
 

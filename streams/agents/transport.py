@@ -79,8 +79,8 @@ class Consumer(driver.Consumer):
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> RecordMap:
         # The set is alive, and empty means "all" to the client: when recovery pauses the last changelog, a fetch still
         # waiting would take the sources' records, move their positions, and have them dropped as not active.
-        active = cast("set[TP]", Members(active_partitions or set()))
-        return await super()._getmany(active, 0.05 if self.app.rebalancing else timeout)
+        alive = None if active_partitions is None else cast("set[TP]", Members(active_partitions))
+        return await super()._getmany(alive, 0.05 if self.app.rebalancing else timeout)
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         # After recovery the framework lets sources flow, then seeks to the committed offsets, then clears the queues.

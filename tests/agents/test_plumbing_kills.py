@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import ConfigResource, ResourceType
 
 from tests.agents.drill import Drill
 
@@ -87,6 +88,13 @@ def test_the_drill_met_aborted_transactions_and_was_killed(outcome: Outcome) -> 
 def test_the_changelog_holds_exactly_the_model(outcome: Outcome) -> None:
     last = {message.key().decode(): json.loads(message.value()) for message in outcome.drill.read("seen")}
     assert last == outcome.model()
+
+
+def test_the_changelog_was_made_compacted_with_the_tables_partitions(outcome: Outcome) -> None:
+    name = f"{outcome.drill.prefix}.seen"
+    assert len(outcome.drill.admin.list_topics(name, 10).topics[name].partitions) == 2
+    (answer,) = outcome.drill.admin.describe_configs([ConfigResource(ResourceType.TOPIC, name)]).values()
+    assert answer.result()["cleanup.policy"].value == "compact"
 
 
 def test_the_outputs_are_exactly_the_models_by_id(outcome: Outcome) -> None:

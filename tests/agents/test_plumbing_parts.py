@@ -148,7 +148,7 @@ def test_a_dead_letter_that_is_too_large_keeps_its_head_and_its_hash() -> None:
     headers = dict(letter.headers)
     assert letter.value == value[: 64 * 1024] and letter.key == b"k"
     assert headers["sha256"].decode() == hashlib.sha256(value).hexdigest()
-    assert headers["size_bytes"] == b"300000"
+    assert headers["size"] == b"300000"
     assert (headers["reason"], headers["offset"], headers["partition"]) == (b"HANDLER_FAILED", b"2", b"1")
     assert len(headers["exception"]) <= 1024 and headers["exception"].decode().startswith("ValueError: é")
 
