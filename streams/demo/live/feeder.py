@@ -47,7 +47,7 @@ class Feeder:
         self._flush()
 
     def run(self, world: World, tail: Tail, advanced: Callable[[int], None]) -> None:
-        """Feed the world. `advanced` is told how many messages were decided. Raises Stuck."""
+        """Feed the world. `advanced` is told how many messages were decided so far. Raises Stuck."""
         every = [*range(self._parts.reputation)]
         for component in ("gate", "agents-view", "meter"):
             tail.settle(f"replica/{component}-{self._instance}", "policy", {0: self._ends["policy", 0]})
@@ -83,7 +83,11 @@ class Feeder:
             tail.settle("meter", "decisions", decided)
             tail.settle("tally", "traffic", tail.data_ends("traffic", every))
             self._sanctioned(tail)
-            advanced(len(messages))
+            advanced(sent)
+
+    def close(self) -> None:
+        """Let go of the broker before it stops."""
+        self._producer.close()
 
     def _registered(self, tail: Tail) -> None:
         tail.settle("registrar", "feeds", self._sent("feeds"))

@@ -62,6 +62,7 @@ def run_live(world: World, bootstrap: str | None, logs: Path, advanced: Callable
         policies = Policies(shipped(), world.policy.jurisdiction)
         policy = policies.of(world.policy.timeline[-1])
         feeder = Feeder(connection, PARTITIONS, INSTANCE, policy)
+        stack.callback(feeder.close)
         begun = time.monotonic()
         feeder.begin(world, epoch_of(world.messages[0].ingested_at_ms, policy.pack.epoch_ms))
         processes = stack.enter_context(Processes(_environment(server, prefix, state), logs))
