@@ -1,0 +1,1 @@
+"""What `dualblock registry import` does: read whole, judge whole, then publish a generation of a feed."""

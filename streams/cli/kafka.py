@@ -1,0 +1,131 @@
+"""Reading topics to their end and writing a few records: what the commands need of Kafka."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streams.contracts.registry import Row
+from streams.engine.skeleton import skeletons_of
+from streams.pipeline.errors import TopicError, kafka_error
+from streams.pipeline.settings import Connection
+from streams.pipeline.topics import describe
+from streams.replica.changes import Change, Entity
+from streams.replica.memory import MemoryReplica
+
+_BATCH = 5000
+_TIMEOUT_S = 30.0
+
+
+class Letter(NamedTuple):
+    """A record as Kafka holds it."""
+
+    entity: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+
+class Held(MemoryReplica):
+    """What compacted topics hold, with all rows to go through."""
+
+    def rows(self) -> list[Row]:
+        """Every registry row that is no heartbeat or manifest."""
+        return list(self._rows.values())
+
+
+def consumer_of(connection: Connection) -> Consumer:
+    """A consumer of committed records that belongs to no group and commits nothing."""
+    return Consumer(
+        {
+            **connection.base(),
+            "client.id": "dualblock-cli",
+            "group.id": f"dualblock-cli-{uuid.uuid4().hex[:8]}",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+
+
+def read_to_end(connection: Connection, entities: Sequence[str]) -> Iterator[Letter]:
+    """All committed records of these entities' topics, up to where each partition ends now.
+
+    Raises TopicError when a topic is missing or Kafka falls silent.
+    """
+    places = {(e, p) for e, (_, count) in describe(connection, entities).items() for p in range(count)}
+    entity_of = {connection.topic(e): e for e in entities}
+    consumer = consumer_of(connection)
+    try:
+        consumer.assign([TopicPartition(connection.topic(e), p, OFFSET_BEGINNING) for e, p in sorted(places)])
+        while places:
+            batch = _fetch(consumer)
+            for message in batch:
+                entity, partition = entity_of[message.topic() or ""], message.partition() or 0
+                error = message.error()
+                if error is None:
+                    yield letter_of(entity, message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    places.discard((entity, partition))
+                else:
+                    raise TopicError(f"{message.topic()} can't be read: {error.str()}.")
+    finally:
+        consumer.close()
+
+
+def _fetch(consumer: Consumer) -> list[Message]:
+    first = consumer.poll(_TIMEOUT_S)
+    if first is None:
+        raise TopicError(f"Kafka has said nothing for {_TIMEOUT_S:g} s: look at the broker, then run this again.")
+    return [first, *consumer.consume(_BATCH, 0)]
+
+
+def read_one(connection: Connection, topic: str, partition: int, offset: int) -> Letter | None:
+    """The committed record at an offset, or None when there is none. Raises TopicError."""
+    consumer = consumer_of(connection)
+    place = TopicPartition(topic, partition, offset)
+    try:
+        low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        if not low <= offset < high:
+            return None
+        consumer.assign([place])
+        message = _fetch(consumer)[0]
+        if message.error() is not None or message.offset() != offset:
+            return None
+        return letter_of(topic, message)
+    except KafkaException as exception:
+        raise TopicError(f"{topic}/{partition} can't be read: {kafka_error(exception).str()}.") from exception
+    finally:
+        consumer.close()
+
+
+def letter_of(entity: str, message: Message) -> Letter:
+    """A consumed message as a letter."""
+    headers: dict[str, str] = {}
+    given: Any = message.headers()
+    for name, held in given or ():
+        headers[name] = held.decode("utf-8", "replace") if isinstance(held, bytes) else str(held)
+    return Letter(entity, message.partition() or 0, message.offset() or 0, message.key(), message.value(), headers)
+
+
+def view_of(connection: Connection, entities: Sequence[Entity]) -> Held:
+    """What stands on compacted topics now, in memory. Raises TopicError."""
+    view = Held(skeletons_of)
+    batch: list[Change] = []
+    for letter in read_to_end(connection, entities):
+        entity: Entity = letter.entity  # type: ignore[assignment]  # one of those asked for
+        key = (letter.key or b"").decode("utf-8", "replace")
+        batch.append(Change(entity, letter.partition, letter.offset, key, letter.value))
+        if len(batch) >= _BATCH:
+            view.apply(batch)
+            batch.clear()
+    view.apply(batch)
+    return view

@@ -1,0 +1,67 @@
+"""`dualblock`: the command line, in four parts: try it, run it, feed it, look at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams import __version__
+from streams.cli import broker, check, dead, demo, explain, policy, registry, replay, run, schemas, topics
+from streams.cli.shell import FEED, LOOK, RUN, TRY, Shell, answer, app_of, paragraphs
+
+_HELP = """
+Dual blocking of forged and reported text messages on Kafka: one ALLOW or BLOCK decision for each message event, \
+with its evidence.
+
+Start with [bold]dualblock demo[/bold]: it needs no broker and no settings. Settings come from a TOML file \
+(--config, DUALBLOCK_CONFIG, or ./dualblock.toml) and from DUALBLOCK_* variables, which win; \
+[bold]dualblock config check[/bold] shows what is in force.
+
+Exit codes: 0 done; 1 the answer is no; 2 bad input or configuration, with a sentence that says what to change.
+"""
+
+app = app_of(None, _HELP)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        answer(f"dualblock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file (TOML).", metavar="FILE", show_default="./dualblock.toml")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Remember where the settings are; they are read by who needs them."""
+    ctx.obj = Shell(config)
+
+
+root.__doc__ = _HELP
+
+for panel, commands in (
+    (TRY, (demo.demo, broker.broker)),
+    (RUN, (run.run, run.registrar, run.gate, run.meter, run.agents)),
+    (LOOK, (replay.replay, explain.explain, schemas.schemas)),
+):
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+for panel, groups in ((RUN, (topics, check)), (FEED, (registry, policy)), (LOOK, (dead,))):
+    for group in groups:
+        app.add_typer(group.app, rich_help_panel=panel)
+for one in (app, topics.app, check.app, registry.app, policy.app, dead.app):
+    for info in one.registered_commands:
+        info.help = paragraphs(info.callback)
+
+
+def main() -> None:
+    """The entry point of the distribution."""
+    app(prog_name="dualblock")

@@ -1,0 +1,214 @@
+"""Explain a decision from the record alone: each check, why the verdict won, what would have changed it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from streams.contracts.decisions import CheckRecord, Decision, Evidence, Reason
+from streams.replay.sentences import CHECKS, RANKS, said
+
+_TIMES = {"from_ms"}
+_OUTCOME = {"ALLOW": "was allowed", "BLOCK": "was blocked"}
+_ACTION = {
+    "DELIVER": "to be delivered", "LABEL": "to be delivered with a label", "SPAM_BOX": "to be put into the spam box",
+    "REJECT": "to be rejected", "DROP": "to be dropped", "THROTTLE": "to be tried again later",
+}  # fmt: skip
+_MODE = {"OBSERVE": "only observed", "LABEL": "labels", "BLOCK": "blocks"}
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One check in one sentence."""
+
+    check: str
+    outcome: str
+    sentence: str
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything in sentences. changed: what would have made another verdict; notes: leak, flags, shadow."""
+
+    verdict: str
+    checks: tuple[Line, ...]
+    why: str
+    changed: tuple[str, ...]
+    notes: tuple[str, ...]
+    versions: str
+
+
+def explain(decision: Decision) -> Explanation:
+    """The explanation of a decision."""
+    return Explanation(
+        verdict=_verdict(decision),
+        checks=tuple(_lines(decision)),
+        why=_why(decision),
+        changed=tuple(_changed(decision)),
+        notes=tuple(_notes(decision)),
+        versions=_versions(decision),
+    )
+
+
+def _verdict(d: Decision) -> str:
+    label = f" {d.label!r}" if d.label else ""
+    return (
+        f"Message {d.event_id} from {d.sender.key} ({d.sender.kind}) {_OUTCOME[d.verdict]} on the {d.leg} leg, "
+        f"{_ACTION[d.action]}{label}, by what was known at {_time(d.event_time_ms)}."
+    )
+
+
+def _lines(d: Decision) -> list[Line]:
+    left = [r for r in d.reasons if r.gate != "own"]
+    lines: list[Line] = []
+    for check in d.checks:
+        if check.outcome == "FAIL":
+            lines.append(Line(check.check, "FAIL", _failed(check, _take(check, left))))
+        else:
+            why = check.evidence.get("why", "it could not be told")
+            lines.append(Line(check.check, "UNKNOWN", f"{_question(check.check)} Unknown: {why}. That never blocks."))
+    for name in d.passed:
+        held = CHECKS.get(name)
+        lines.append(Line(name, "PASS", f"{_question(name)} Yes, fine: {held.passed}." if held else "Passed."))
+    return lines
+
+
+def _take(check: CheckRecord, left: list[Reason]) -> list[Reason]:
+    """The reasons that belong to a failed check: by code where the evidence names it, else those of its gate."""
+    from_standing = {str(v) for v in check.evidence.values() if isinstance(v, str)}
+    mine = [r for r in left if r.code in from_standing] if check.check == "certification" else []
+    if not mine:
+        wanted = CODES_OF.get(check.check)
+        if check.check == "sanctions":
+            mine = [r for r in left if r.gate in ("directive", "reputation")][:1]
+        elif wanted:
+            mine = [r for r in left if r.code in wanted][:1]
+    for reason in mine:
+        left.remove(reason)
+    return mine
+
+
+#: Which check a code comes from. The check before the code in a decision is told by this.
+CODES_OF: dict[str, tuple[str, ...]] = {
+    "format": ("SENDER_MALFORMED", "SENDER_KIND_NOT_ALLOWED"),
+    "allocation": ("NUMBER_UNALLOCATED",),
+    "status": ("NUMBER_TERMINATED", "NUMBER_SUSPENDED"),
+    "do-not-originate": ("NUMBER_DO_NOT_ORIGINATE",),
+    "registration": ("SENDER_NOT_REGISTERED", "SENDER_REGISTRATION_EXPIRED", "SENDER_REGISTRATION_SUSPENDED"),
+    "route": ("SENDER_WRONG_ROUTE",),
+    "institution": ("INSTITUTION_IMPERSONATED",),
+    "lookalike": ("SENDER_LOOKALIKE",),
+    "certification": ("RELAY_UNKNOWN", "RESELLER_UNCERTIFIED", "ACCOUNT_UNKNOWN", "ACCOUNT_SUSPENDED"),
+    "origin": ("ORIGIN_MISMATCH",),
+    "abroad": ("NATIONAL_SENDER_FROM_ABROAD",),
+    "source": ("SOURCE_NOT_LISTED",),
+}
+
+
+def _failed(check: CheckRecord, reasons: list[Reason]) -> str:
+    parts = [f"{_meaning(r.code, check.evidence)} ({r.code}, {_MODE[r.mode]})" for r in reasons]
+    return f"{_question(check.check)} {'; '.join(parts) or 'It failed'}."
+
+
+def _question(name: str) -> str:
+    held = CHECKS.get(name)
+    return f"{held.question[0].upper()}{held.question[1:]}?" if held else f"{name}:"
+
+
+def _meaning(code: str, evidence: dict[str, Evidence]) -> str:
+    words = said(code)
+    if words is None:
+        return f"code {code}, for which this version has no words"
+    parts = ", ".join(f"{k}" for k, v in evidence.items() if v == code)
+    return words.meaning.format_map(_Facts({**evidence, "parts": parts or "see the evidence"}))
+
+
+class _Facts(dict[str, Any]):
+    """Evidence by name; times as times, what is not there as a dash."""
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            return "an unnamed one" if name != "from_ms" else "an earlier day"
+        return _time(value) if name in _TIMES and isinstance(value, int) else str(value)
+
+
+def _why(d: Decision) -> str:
+    rank = RANKS.get(d.won, f"the rank {d.won}")
+    if d.verdict == "ALLOW":
+        beaten = [r.code for r in d.reasons if r.mode == "BLOCK"]
+        more = f" It outranks {', '.join(beaten)}." if beaten else ""
+        return f"ALLOW won by {rank}.{more}"
+    first = next((r for r in d.reasons if r.mode == "BLOCK"), None)
+    code = f" ({first.code})" if first is not None else ""
+    return f"BLOCK won by {rank}{code}."
+
+
+def _changed(d: Decision) -> list[str]:
+    blocking = [r for r in d.reasons if r.mode == "BLOCK"]
+    found: list[str] = []
+    if d.verdict == "BLOCK":
+        for reason in blocking:
+            words = said(reason.code)
+            found.append(
+                f"{reason.code} would not stand if {words.remedy}." if words else f"{reason.code}: see the docs."
+            )
+        if len(blocking) > 1:
+            found.append(f"All {len(blocking)} of these block: each one alone would have been enough.")
+        if d.won != "directive":
+            found.append("An emergency allow rule for this sender on this route would have outranked it.")
+        return found
+    if d.won in ("emergency_allow", "protected_allow") and blocking:
+        found.append(f"Without the allow rule it would have been blocked by {', '.join(r.code for r in blocking)}.")
+    soft = [r for r in d.reasons if r.mode != "BLOCK" and r.gate != "own"]
+    if soft:
+        codes = ", ".join(f"{r.code} ({_MODE[r.mode]})" for r in soft)
+        found.append(f"In mode BLOCK, what was found could have blocked it: {codes}.")
+    unknown = [c.check for c in d.checks if c.outcome == "UNKNOWN"]
+    if unknown:
+        found.append(
+            f"Fresh and complete data could have changed {', '.join(unknown)}: unknown is never held against it."
+        )
+    return found or ["Nothing that was looked at: every check that applies passed."]
+
+
+def _notes(d: Decision) -> list[str]:
+    found: list[str] = []
+    if d.shadow is not None:
+        codes = f" for {', '.join(d.shadow.codes)}" if d.shadow.codes else ""
+        found.append(f"Under profile enforce it would be {d.shadow.verdict} ({d.shadow.action}){codes}.")
+    if d.leak == "no_gate":
+        found.append(f"Leak: it came without a usable verdict of the gate upstream; booked against {_relay(d)}.")
+    elif d.leak is not None:
+        found.append(f"Leak: the gate upstream let it pass and could have known {d.leak}; booked against {_relay(d)}.")
+    found += [_FLAGS.get(flag, f"Flag: {flag}.") for flag in d.flags]
+    found += [f"{_meaning(r.code, _own(d)).capitalize()} ({r.code})." for r in d.reasons if r.gate == "own"]
+    return found
+
+
+_FLAGS = {
+    "time_from_ingest": "Event time and ingest time lie too far apart: ingest time decided.",
+    "ton_mismatch": "The type of number does not fit the sender; that decides nothing.",
+    "plus_missing": "An international number came without its plus and was read as one.",
+    "text_repaired": "Half a character at the end of the text was repaired before it was read.",
+}
+
+
+def _relay(d: Decision) -> str:
+    return d.route.relay_id or "no named relay"
+
+
+def _own(d: Decision) -> dict[str, Evidence]:
+    return next((c.evidence for c in d.checks if c.outcome == "UNKNOWN" and c.check in ("intake", "decide")), {})
+
+
+def _versions(d: Decision) -> str:
+    v = d.versions
+    return f"Policy {v.policy}, rows {v.read or '-'}, data {v.data}, engine {v.engine}, input {v.input}."
+
+
+def _time(at_ms: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{at_ms} ms"
