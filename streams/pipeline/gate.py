@@ -111,9 +111,8 @@ class Gate:
             if at_ms <= newest_ms:
                 self.late += 1
                 count("late_enforcements_total", entity=change.entity)
-                log.warning(
-                    "late_enforcement", entity=change.entity, key=change.key, counts_from_ms=at_ms, newest_ms=newest_ms
-                )
+                kind = change.key.partition(":")[0]  # no more of the key: it may be somebody's number
+                log.warning("late_enforcement", entity=change.entity, kind=kind, by_ms=newest_ms - at_ms)
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
         return ()

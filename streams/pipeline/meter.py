@@ -43,8 +43,7 @@ class Meter:
         self._replicator = replicator
         self._decode = msgspec.json.Decoder(Decision).decode
         self._encode = encoder().encode
-        self._sums: dict[int, Sums] = {}
-        self._first: dict[int, int] = {}
+        self._open: dict[int, tuple[int, Sums]] = {}  # first offset and sums of this transaction, by partition
         self._next: dict[int, int] = {}
         self._said: dict[int, int] = {}  # watermark on the topic, by partition
         self._saying: dict[int, int] = {}  # in the open transaction
@@ -59,10 +58,9 @@ class Meter:
         except (ValueError, RecursionError) as error:
             raise InvalidRecord("NOT_A_DECISION", str(error)) from error
         at_ms = decision.event_time_ms
-        if partition not in self._first:
-            self._first[partition] = record.offset
-            self._sums[partition] = {}
-        metered(decision, self._epoch_ms_at(at_ms), self._sums[partition])
+        if partition not in self._open:
+            self._open[partition] = (record.offset, {})
+        metered(decision, self._epoch_ms_at(at_ms), self._open[partition][1])
         if at_ms > self.newest_ms.get(partition, 0):
             self.newest_ms[partition] = at_ms
         return ()
@@ -74,8 +72,8 @@ class Meter:
         outputs: list[Output] = []
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
-            first = self._first.get(partition, next_offset)
-            for (subject, epoch), delivered in self._sums.get(partition, {}).items():
+            first, sums = self._open.get(partition, (next_offset, {}))
+            for (subject, epoch), delivered in sums.items():
                 delta = Traffic(
                     subject=subject,
                     epoch=epoch,
@@ -120,8 +118,7 @@ class Meter:
         self._reset()
 
     def _reset(self) -> None:
-        self._sums.clear()
-        self._first.clear()
+        self._open.clear()
         self._saying.clear()
 
     def assigned(self, partitions: Iterable[int]) -> None:
@@ -129,7 +126,7 @@ class Meter:
 
     def revoked(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
-            for held in (self._sums, self._first, self._next, self._said, self._saying):
+            for held in (self._open, self._next, self._said, self._saying):
                 held.pop(partition, None)
 
     def close(self) -> None:

@@ -186,7 +186,9 @@ class Replicator:
                 count("replica_changes_total", taken, replica=self._name, entity=entity)
         if bad:
             last = self.replica.bad[-1]
-            log.error("replica_bad_changes", replica=self._name, number=bad, **last._asdict())
+            # Without the key: it may be somebody's number.
+            where = {"entity": last.entity, "partition": last.partition, "offset": last.offset}
+            log.error("replica_bad_changes", replica=self._name, number=bad, reason=last.reason, **where)
             count("replica_bad_changes_total", bad, replica=self._name, entity=last.entity)
         self._progress.touch(changes, applied)
         if applied and self._listener is not None:
@@ -260,7 +262,7 @@ def end_offsets(connection: Connection, places: Sequence[Place]) -> dict[Place, 
     futures = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
     for topic_partition, future in futures.items():
         try:
-            found[names[topic_partition.topic, topic_partition.partition]] = future.result(_TIMEOUT_S).offset
+            found[names[topic_partition.topic, topic_partition.partition]] = future.result(_TIMEOUT_S + 5).offset
         except KafkaException as exception:
             raise RestartNeeded(f"the end of a topic is unknown: {kafka_error(exception).str()}") from exception
     return found

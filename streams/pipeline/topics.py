@@ -89,7 +89,7 @@ def create_topics(
     ]
     for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
         try:
-            future.result(_TIMEOUT_S)
+            future.result(_TIMEOUT_S + 5)
         except KafkaException as exception:
             error = kafka_error(exception)
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
@@ -113,10 +113,11 @@ def describe(connection: Connection, entities: Iterable[str]) -> dict[str, tuple
     found: dict[str, tuple[str, int]] = {}
     for name, future in futures.items():
         try:
-            description = future.result(_TIMEOUT_S)
+            description = future.result(_TIMEOUT_S + 5)
         except KafkaException as exception:
-            raise TopicError(
-                f"{name}: {kafka_error(exception).str()} Run `dualblock topics create` first."
-            ) from exception
+            error = kafka_error(exception)
+            missing = error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            hint = "It does not exist: create the topics first." if missing else f"Kafka says: {error.str()}"
+            raise TopicError(f"{name} can't be read. {hint}") from exception
         found[names[name]] = (str(description.topic_id), len(description.partitions))
     return found

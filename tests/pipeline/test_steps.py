@@ -226,6 +226,8 @@ def test_meter_takes_the_sums_of_a_revoked_partition_away_with_it() -> None:
         take(step, 5, "k", decision(5, "account:a"), partition)
     step.revoked([0])
     assert traffic(list(step.flush({1: 6}, NONE, 0))) == [("account:a", 0, 1, 5, 6, 1)]
+    take(step, 5, "k", decision(5, "account:a"), 0)
+    assert traffic(list(step.flush({0: 6}, NONE, 0))) == [("account:a", 0, 0, 5, 6, 1)]
 
 
 def test_meter_at_the_end_has_metered_all_epochs_but_the_clocks() -> None:
