@@ -1,4 +1,4 @@
-"""What every domain agent needs: topics by entity, the rules' inputs, and rows that are as new as Kafka has them."""
+"""What Faust needs to drive the agents: topics by entity, and rows that are as new as Kafka has them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Protocol
 from streams.agents.app import AgentApp
 from streams.agents.errors import WorkerFailed
 from streams.contracts.topics import topic_name
-from streams.engine.policy import Policies
-from streams.engine.pseudonym import Keys
 from streams.engine.view import View
 
 POLL_S = 0.02
@@ -36,18 +34,10 @@ class Follower(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """Shared by the agents of one worker. `decision_partitions`: how many watermarks close an epoch."""
+    """Shared by the agents of one worker."""
 
     app: AgentApp
     follower: Follower
-    policies: Policies
-    keys: Keys
-    decision_partitions: int
-
-    @property
-    def view(self) -> View:
-        """The rows as of now; rules read them as of an event's time."""
-        return self.follower.view
 
     def topic(self, entity: str) -> str:
         """The name of an entity's topic."""

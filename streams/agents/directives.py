@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.agent import agent
 from streams.agents.codec import decoded, output
-from streams.agents.context import Context
 from streams.agents.deadletter import Delivery
 from streams.agents.errors import Refused
+from streams.agents.steps import Handled, Names
 from streams.contracts.reports import Directive
 from streams.engine.directing import direct
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.engine.view import View
 
 _DECODER = msgspec.json.Decoder(Directive)
 
 
-def directive_agent(context: Context) -> None:
-    """Declare the agent."""
-    app, findings = context.app, context.topic("findings")
+class DirectiveAgent:
+    """Reads orders, keyed by reference number."""
 
-    @agent(app, "directives", topics=[context.topic("directives")], dead_letters=context.topic("directives.dead"))
-    async def handle(delivery: Delivery) -> int:
+    name = "directives"
+    inputs = ("directives",)
+    dead = "directives.dead"
+    table = None
+
+    def __init__(self, names: Names, policies: Policies, keys: Keys) -> None:
+        self._findings, self._policies, self._keys = names.topic("findings"), policies, keys
+
+    def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
+        """The finding that carries the order out."""
         directive = decoded(delivery, _DECODER, "NOT_A_DIRECTIVE")
-        view = await context.rows()
         try:
-            finding = direct(directive, view, context.policies, context.keys)
+            finding = direct(directive, view, self._policies, self._keys)
         except ValueError as error:
             reason, _, detail = str(error).partition(": ")
             raise Refused(reason, detail) from error
-        await app.emitter.emit(output(findings, finding.subject, finding))
-        return directive.recorded_at_ms
+        return Handled(directive.recorded_at_ms, (), [output(self._findings, finding.subject, finding)])

@@ -4,41 +4,39 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.agent import agent
 from streams.agents.codec import decoded, encoded, output
-from streams.agents.context import Context
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
-from streams.agents.tables import Table, apply, bytes_table
+from streams.agents.steps import Effect, Handled, Names, TableSpec
 from streams.contracts.reputation import Finding, SanctionRow
 from streams.engine.sanctioning import impose
+from streams.engine.view import View
 
 _FINDING = msgspec.json.Decoder(Finding)
 _ROW = msgspec.json.Decoder(SanctionRow)
 
 
-def sanction_agent(context: Context) -> None:
-    """Declare the agent; gates replicate what it keeps, `sanctions.history` keeps every version of it."""
-    app, history = context.app, context.topic("sanctions.history")
-    table: Table[SanctionRow] = bytes_table(
-        app,
-        "sanctions",
-        app.settings.partitions,
-        changelog_topic=context.topic("sanctions"),
-        read=_ROW.decode,
-        write=encoded,
-    )
+class SanctionAgent:
+    """Gates replicate what its table holds; `sanctions.history` keeps every version of it."""
 
-    @agent(app, "sanctions", topics=[context.topic("findings")], dead_letters=context.topic("findings.dead"))
-    async def handle(delivery: Delivery) -> int:
+    name = "sanctions"
+    inputs = ("findings",)
+    dead = "findings.dead"
+    table = TableSpec("sanctions", _ROW.decode, encoded, changelog="sanctions")
+
+    def __init__(self, names: Names) -> None:
+        self._history = names.topic("sanctions.history")
+
+    def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
+        """Impose, end or withdraw a sanction."""
         finding = decoded(delivery, _FINDING, "NOT_A_FINDING")
-        if delivery.key != finding.subject.encode():
+        key = finding.subject.encode()
+        if delivery.key != key:
             raise Refused("KEY_MISMATCH", "findings are keyed by subject")
 
         def step(row: SanctionRow | None, finding: Finding) -> tuple[SanctionRow, list[Output]]:
             after = impose(row, finding)
-            return after, [output(history, after.subject, after)]
+            return after, [output(self._history, after.subject, after)]
 
-        await apply(table, delivery, finding, step)
-        return finding.recorded_at_ms
+        return Handled(finding.recorded_at_ms, [Effect(key, finding, step)])

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 
-from streams.agents.agent import agent
 from streams.agents.codec import decoded, output
-from streams.agents.context import Context
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
-from streams.agents.tables import Step, Table, apply, bytes_table
+from streams.agents.steps import Effect, Handled, Names, TableSpec
 from streams.contracts.reputation import WATERMARK, Finding, Traffic, Vote
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.policy import Policies, Policy
@@ -56,58 +52,49 @@ class Closing:
         return sorted(self._waiting.get(partition, ()))
 
 
-def tally_agent(context: Context) -> None:
-    """Declare the agent and its table of tallies (value: `engine.tally.Tally` as JSON)."""
-    app, votes = context.app, context.topic("votes")
-    table: Table[Tally] = bytes_table(
-        app, "tallies", app.settings.partitions, read=_TALLY.decode, write=msgspec.json.encode
-    )
-    closing = Closing(context.decision_partitions)
-    steps = _Steps(context.policies, context.topic("findings"), closing)
+class TallyAgent:
+    """Its table holds `engine.tally.Tally` by subject. decision_partitions: how many watermarks close an epoch."""
 
-    @agent(app, "tally", topics=[votes, context.topic("traffic")], dead_letters=context.topic("votes.dead"))
-    async def handle(delivery: Delivery) -> int:
-        view = await context.rows()
-        if delivery.topic == votes:
+    name = "tally"
+    inputs = ("votes", "traffic")
+    dead = "votes.dead"
+    table = TableSpec("tallies", _TALLY.decode, msgspec.json.encode)
+
+    def __init__(self, names: Names, policies: Policies, decision_partitions: int) -> None:
+        self._findings, self._policies = names.topic("findings"), policies
+        self._closing = Closing(decision_partitions)
+
+    def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
+        """Count a vote, add a delta, or judge what waited for a watermark."""
+        partition, key = delivery.partition, delivery.key or b""
+        if entity == "votes":
             vote = decoded(delivery, _VOTE, "NOT_A_VOTE")
-            closing.note(delivery.partition, await apply(table, delivery, vote, steps.vote(view, delivery.partition)))
-            return vote.ingested_at_ms
+            return Handled(vote.ingested_at_ms, [self._effect(partition, key, vote, self._vote(view, partition))])
         delta = decoded(delivery, _TRAFFIC, "NOT_TRAFFIC")
+        at_ms = delta.epoch * self._epoch_ms(view)
         if delta.subject != WATERMARK:
-            closing.note(
-                delivery.partition, await apply(table, delivery, delta, steps.traffic(view, delivery.partition))
-            )
-        else:
-            closing.mark(delivery.partition, delta)
-            for subject in closing.waiting(delivery.partition):
-                own = replace(delivery, key=subject.encode())
-                closing.note(delivery.partition, await apply(table, own, delta, steps.closed(view, delivery.partition)))
-        return delta.epoch * steps.policy(view, 2**53).pack.epoch_ms
+            return Handled(at_ms, [self._effect(partition, key, delta, self._traffic(view, partition))])
+        self._closing.mark(partition, delta)
+        return Handled(
+            at_ms,
+            [
+                self._effect(partition, subject.encode(), subject, self._closed(view, partition))
+                for subject in self._closing.waiting(partition)
+            ],
+        )
 
+    def _effect(self, partition: int, key: bytes, event: object, step: object) -> Effect:
+        return Effect(key, event, step, lambda state: self._closing.note(partition, state))  # type: ignore[arg-type]  # steps differ in their event
 
-class _Steps:
-    """The engine's steps in the shape that a table wants."""
-
-    def __init__(self, policies: Policies, findings: str, closing: Closing) -> None:
-        self._policies, self._findings, self._closing = policies, findings, closing
-
-    def policy(self, view: View, at_ms: int) -> Policy:
-        """The policy at a time."""
-        return self._policies.at(view, at_ms)
-
-    def vote(self, view: View, partition: int) -> Step[Tally, Vote]:
-        """The step for a vote."""
-
+    def _vote(self, view: View, partition: int) -> object:
         def step(state: Tally | None, vote: Vote) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=vote.subject)
-            policy = self.policy(view, vote.ingested_at_ms)
+            policy = self._policies.at(view, vote.ingested_at_ms)
             return self._out(tally, on_vote(tally, vote, policy, self._closing.through(partition)))
 
         return step
 
-    def traffic(self, view: View, partition: int) -> Step[Tally, Traffic]:
-        """The step for a delta."""
-
+    def _traffic(self, view: View, partition: int) -> object:
         def step(state: Tally | None, delta: Traffic) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=delta.subject)
             policy = self._at_epoch(view, delta.epoch + 1)
@@ -115,19 +102,19 @@ class _Steps:
 
         return step
 
-    def closed(self, view: View, partition: int) -> Step[Tally, Traffic]:
-        """The step for a watermark, on one subject that waits."""
-
-        def step(state: Tally | None, watermark: Traffic) -> tuple[Tally, list[Output]]:
-            tally = state or Tally(subject=WATERMARK)
+    def _closed(self, view: View, partition: int) -> object:
+        def step(state: Tally | None, subject: str) -> tuple[Tally, list[Output]]:
+            tally = state or Tally(subject=subject)
             through = self._closing.through(partition)
             return self._out(tally, on_closed(tally, self._at_epoch(view, through + 1), through))
 
         return step
 
+    def _epoch_ms(self, view: View) -> int:
+        return self._policies.at(view, 2**53).pack.epoch_ms
+
     def _at_epoch(self, view: View, epoch: int) -> Policy:
-        epoch_ms = self.policy(view, 2**53).pack.epoch_ms
-        return self.policy(view, epoch * epoch_ms)
+        return self._policies.at(view, epoch * self._epoch_ms(view))
 
     def _out(self, tally: Tally, findings: list[Finding]) -> tuple[Tally, list[Output]]:
         return tally, [output(self._findings, finding.subject, finding) for finding in findings]

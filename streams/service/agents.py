@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from streams.agents.app import AgentApp, AgentSettings, create_app
 from streams.agents.context import Context
-from streams.agents.directives import directive_agent
-from streams.agents.reports import report_agent
-from streams.agents.sanctions import sanction_agent
-from streams.agents.tally import tally_agent
+from streams.agents.directives import DirectiveAgent
+from streams.agents.reports import ReportAgent
+from streams.agents.sanctions import SanctionAgent
+from streams.agents.steps import AgentStep, Names, bind
+from streams.agents.tally import TallyAgent
 from streams.agents.worker import run_worker
 from streams.config import Settings
 from streams.engine.decide import ENGINE_VERSION
@@ -37,9 +38,19 @@ class ReplicaFollower:
         self._replicator.poll()
 
 
+def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
+    """The four agents. Raises ConfigError."""
+    names, keys, policies = Names(settings.prefix), wiring.keys(settings), wiring.policies(settings)
+    return (
+        ReportAgent(names, policies, keys),
+        TallyAgent(names, policies, settings.partitions.messages),
+        SanctionAgent(names),
+        DirectiveAgent(names, policies, keys),
+    )
+
+
 def build_agents(settings: Settings) -> AgentApp:
     """The app with its agents declared. Raises ConfigError."""
-    keys = wiring.keys(settings)
     instance = f"agents-{settings.instance}"
     app = create_app(
         AgentSettings(
@@ -54,9 +65,9 @@ def build_agents(settings: Settings) -> AgentApp:
         )
     )
     follower = ReplicaFollower(wiring.replicator(settings, "agents-view", ("registry", "policy")))
-    context = Context(app, follower, wiring.policies(settings), keys, settings.partitions.messages)
-    for declare in (report_agent, tally_agent, sanction_agent, directive_agent):
-        declare(context)
+    context = Context(app, follower)
+    for step in agent_steps(settings):
+        bind(context, step)
     context.follow()
     return app
 
