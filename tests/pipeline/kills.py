@@ -31,4 +31,4 @@ def killed_everywhere(
         until(done, 40)
     finally:
         last.terminate()
-        assert last.wait(20) == 0
+        assert last.wait(20) in (0, -signal.SIGTERM)  # the latter if it had nothing left to do and was still starting

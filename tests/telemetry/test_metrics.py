@@ -1,0 +1,30 @@
+"""The names are a closed set, each with its labels."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from streams.telemetry import metrics
+
+
+def test_every_name_has_labels_and_the_form_of_a_metric() -> None:
+    counters, gauges = get_args(metrics.CounterName), get_args(metrics.GaugeName)
+    assert set(metrics._LABELS) == {*counters, *gauges}
+    assert all(name.endswith("_total") for name in counters)
+    assert not any(name.endswith("_total") for name in gauges)
+    assert all(metrics._LABELS[name] for name in counters)
+
+
+def test_what_is_counted_can_be_read() -> None:
+    assert metrics.read("commits_total", step="never") == 0
+    metrics.count("commits_total", 3, step="test")
+    metrics.count("commits_total", step="test")
+    metrics.gauge("ready", 1, step="test")
+    assert (metrics.read("commits_total", step="test"), metrics.read("ready", step="test")) == (4, 1)
+
+
+def test_wrong_labels_are_refused() -> None:
+    with pytest.raises(ValueError, match="label"):
+        metrics.count("commits_total", topic="x")
