@@ -115,10 +115,10 @@ def _show(words: Explanation, differs: list[str], json: bool) -> None:
     answer(words.verdict)
     if words.checks:
         table = Table(box=SIMPLE_HEAD)
-        for name in ("check", "outcome", "in plain words"):
+        for name in ("check", "asks", "outcome", "in plain words"):
             table.add_column(name, overflow="fold")
         for line in words.checks:
-            table.add_row(escape(line.check), line.outcome, escape(line.sentence))
+            table.add_row(escape(line.check), line.asks, line.outcome, escape(line.sentence))
         out().print(table)
     answer(f"Why: {words.why}")
     for sentence in words.changed:

@@ -23,6 +23,7 @@ class Line(msgspec.Struct, frozen=True):
     """One check in one sentence."""
 
     check: str
+    asks: str
     outcome: str
     sentence: str
 
@@ -63,26 +64,29 @@ def _lines(d: Decision) -> list[Line]:
     lines: list[Line] = []
     for check in d.checks:
         if check.outcome == "FAIL":
-            lines.append(Line(check.check, "FAIL", _failed(check, _take(check, left))))
+            lines.append(Line(check.check, _asks(check.check), "FAIL", _failed(check, _take(check, left))))
         else:
-            why = check.evidence.get("why", "it could not be told")
-            lines.append(Line(check.check, "UNKNOWN", f"{_question(check.check)} Unknown: {why}. That never blocks."))
+            why = str(check.evidence.get("why", "it could not be told"))
+            lines.append(Line(check.check, _asks(check.check), "UNKNOWN", f"{_upper(why)}; that never blocks."))
     for name in d.passed:
         held = CHECKS.get(name)
-        lines.append(Line(name, "PASS", f"{_question(name)} Yes, fine: {held.passed}." if held else "Passed."))
+        lines.append(Line(name, _asks(name), "PASS", f"{_upper(held.passed)}." if held else "Passed."))
     return lines
 
 
 def _take(check: CheckRecord, left: list[Reason]) -> list[Reason]:
-    """The reasons that belong to a failed check: by code where the evidence names it, else those of its gate."""
-    from_standing = {str(v) for v in check.evidence.values() if isinstance(v, str)}
-    mine = [r for r in left if r.code in from_standing] if check.check == "certification" else []
+    """The reasons that belong to a failed check, taken out of `left`: certification names each of its codes, every
+    other check has one. A code of a later version goes to the first check that has none."""
+    if check.check == "sanctions":
+        mine = [r for r in left if r.gate in ("directive", "reputation")][:1]
+    elif check.check == "certification":
+        mine = [r for r in left if r.code in check.evidence.values()]
+    else:
+        mine = []
+    mine = mine or [r for r in left if r.code in CODES_OF.get(check.check, ())][:1]
     if not mine:
-        wanted = CODES_OF.get(check.check)
-        if check.check == "sanctions":
-            mine = [r for r in left if r.gate in ("directive", "reputation")][:1]
-        elif wanted:
-            mine = [r for r in left if r.code in wanted][:1]
+        known = {code for codes in CODES_OF.values() for code in codes}
+        mine = [r for r in left if r.code not in known][:1]
     for reason in mine:
         left.remove(reason)
     return mine
@@ -107,12 +111,16 @@ CODES_OF: dict[str, tuple[str, ...]] = {
 
 def _failed(check: CheckRecord, reasons: list[Reason]) -> str:
     parts = [f"{_meaning(r.code, check.evidence)} ({r.code}, {_MODE[r.mode]})" for r in reasons]
-    return f"{_question(check.check)} {'; '.join(parts) or 'It failed'}."
+    return f"{_upper('; '.join(parts) or 'it failed')}."
 
 
-def _question(name: str) -> str:
+def _asks(name: str) -> str:
     held = CHECKS.get(name)
-    return f"{held.question[0].upper()}{held.question[1:]}?" if held else f"{name}:"
+    return f"{_upper(held.question)}?" if held else "-"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _meaning(code: str, evidence: dict[str, Evidence]) -> str:
@@ -182,7 +190,7 @@ def _notes(d: Decision) -> list[str]:
     elif d.leak is not None:
         found.append(f"Leak: the gate upstream let it pass and could have known {d.leak}; booked against {_relay(d)}.")
     found += [_FLAGS.get(flag, f"Flag: {flag}.") for flag in d.flags]
-    found += [f"{_meaning(r.code, _own(d)).capitalize()} ({r.code})." for r in d.reasons if r.gate == "own"]
+    found += [f"{_upper(_meaning(r.code, _own(d)))} ({r.code})." for r in d.reasons if r.gate == "own"]
     return found
 
 
