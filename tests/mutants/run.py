@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LIST = Path(__file__).with_name("mutants.toml")
+LISTS = Path(__file__).parent
 # What the tests of a room can reach; whichever exist.
 COPIED = ("streams", "tests", "schemas", "packs", "examples", "pyproject.toml")
 TIMEOUT_S = 300
@@ -62,9 +62,10 @@ class Result:
     output: str = ""
 
 
-def load(path: Path = LIST) -> list[Mutant]:
-    """The mutants of `mutants.toml`, in its order."""
-    return [Mutant(**entry) for entry in tomllib.loads(path.read_text()).get("mutant", [])]
+def load(folder: Path = LISTS) -> list[Mutant]:
+    """The mutants of every `*.toml` beside this file, one list for each room."""
+    lists = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))]
+    return [Mutant(**entry) for found in lists for entry in found.get("mutant", [])]
 
 
 def problem(mutant: Mutant, root: Path = ROOT) -> str | None:
