@@ -10,7 +10,7 @@ from tests.engine.kit import T, a2p, account, alive, case, message, relay, resel
 
 CHAIN = {"relay_id": "relay-7", "chain": ("reseller-1", "reseller-2"), "account_id": "acct-1"}
 S2 = reseller("reseller-2")
-ALL = [relay(), reseller("reseller-1"), S2, account()]
+ALL: list[RegistryValue] = [relay(), reseller("reseller-1"), S2, account()]
 COMPLETE = alive("kr-certification")
 CASES: list[tuple[str, dict[str, Any], list[RegistryValue], str]] = [
     ("all in order", CHAIN, [*ALL], "PASS"),

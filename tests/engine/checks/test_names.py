@@ -1,5 +1,7 @@
 """institution, lookalike: whose name is it? By skeleton; the message text is not read."""
 
+from typing import Any
+
 import pytest
 
 from streams.contracts.feeds import RegistryValue
@@ -43,7 +45,7 @@ def test_institution(what: str, name: str, by: str | None, rows: list[RegistryVa
 
 
 @pytest.mark.parametrize("over", [{"to_ms": T}, {"from_ms": T + 1}, {"recorded_at_ms": T + 1}])
-def test_an_institution_that_does_not_count_at_the_time(over: dict[str, int]) -> None:
+def test_an_institution_that_does_not_count_at_the_time(over: dict[str, Any]) -> None:
     row = InstitutionRow(key=TAX.key, timeline=(InstitutionEntry(names=("National Tax",), owner="org:1", **over),))
     assert institution(case(rcs("National Tax"), view(row, FOREIGN))) is None
 
@@ -79,6 +81,6 @@ def test_two_registered_names_that_look_alike_both_pass() -> None:
 
 
 @pytest.mark.parametrize("over", [{"recorded_at_ms": T + 1}, {"from_ms": T + DAY}, {"to_ms": T}])
-def test_a_registration_that_does_not_count_at_the_time_helps_nobody(over: dict[str, int]) -> None:
+def test_a_registration_that_does_not_count_at_the_time_helps_nobody(over: dict[str, Any]) -> None:
     own = sender("kr:alnum:paypai", owner="org:9", **over)
     assert said(lookalike(case(rcs("PayPaI"), view(BRAND, own, FOREIGN)))) == LIKE

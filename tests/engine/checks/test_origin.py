@@ -1,5 +1,7 @@
 """origin: is the number on the display the one that the network itself set?"""
 
+from typing import Any
+
 import pytest
 
 from streams.contracts.registry import PermissionEntry, PermissionRow
@@ -26,7 +28,7 @@ def test_origin(what: str, shown: str, origin: str | None, answer: str) -> None:
 
 
 @pytest.mark.parametrize(("over", "answer"), [({}, "PASS"), ({"to_ms": T}, "ORIGIN_MISMATCH")])
-def test_a_permission_covers_the_pair(over: dict[str, int], answer: str) -> None:
+def test_a_permission_covers_the_pair(over: dict[str, Any], answer: str) -> None:
     row = PermissionRow(key="permission:kr:07055502222>kr:15881234", timeline=(PermissionEntry(**over),))
     assert said(check(case(message("15881234", origin_number="07055502222"), view(row)))) == answer
     assert said(check(case(message("15881235", origin_number="07055502222"), view(row)))) == "ORIGIN_MISMATCH"
