@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
@@ -30,7 +30,7 @@ from streams.telemetry.metrics import count, gauge
 log = structlog.get_logger()
 
 #: With records pending, silence of this length means that waiting for more would only cost latency.
-_QUIET_S = 0.005
+_QUIET_S = 0.002
 _MAX_ABORTS_IN_A_ROW = 10
 
 
@@ -85,18 +85,24 @@ class Loop:
 
     def run(self) -> None:
         """Until `stop`. Raises RestartNeeded (leave the process, start again) or what the step raised."""
+        for _ in self.turns():
+            pass
+
+    def turns(self) -> Iterator[None]:
+        """What `run` does, turn by turn: the simulation lets others have theirs in between. Raises what `run` does."""
         consumer: Consumer | None = None
         try:
             # First our predecessor's transaction is settled: until then its offsets are unstable.
             self._tx.start()
             while not self._stopping and not self._step.catch_up():
-                pass
+                yield
             consumer = self._consumer = self._make_consumer(self._settings.consumer())
             consumer.subscribe(
                 [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
             while not self._stopping:
                 self._turn()
+                yield
             self._guarded(self._commit)
         except PipelineError as error:
             self._over = error if isinstance(error, RestartNeeded) else RestartNeeded(str(error))
