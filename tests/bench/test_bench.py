@@ -1,0 +1,86 @@
+"""The benchmarks run, on sizes that say nothing, and what they write is found again. No time is asserted."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import figures, gate, replay
+from bench.machine import ROOT, Clock, heading
+from bench.spread import percentile, spread
+from streams.demo.world import MIN_MESSAGES
+
+NAMES = ("replay", "gate")
+
+
+def lines_of(module: str, *arguments: str) -> list[str]:
+    """What the command prints. A process of its own: it pins itself to a core and forks."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        env={k: v for k, v in os.environ.items() if not k.startswith("DUALBLOCK_")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done.stdout.splitlines()
+
+
+def test_replay_prints_rate_and_sizes() -> None:
+    lines = lines_of("bench.replay", "--messages", str(MIN_MESSAGES), "--repeats", "1")
+    assert [line.split()[0] for line in lines] == ["command", "machine", "commit", "runs", "rate", "cpu", "size"]
+    assert f"--messages {MIN_MESSAGES}" in lines[0]
+
+
+def test_gate_prints_both_rates_and_their_ratio(kafka: str) -> None:
+    lines = lines_of("bench.gate", "--messages", str(MIN_MESSAGES), "--repeats", "1", "--bootstrap", kafka)
+    words = [line.split()[0] for line in lines]
+    assert words == ["command", "machine", "commit", "runs", "gate", "raw", "ratio", "cpu", "gate"]
+
+
+def test_the_reports_hold_least_middle_and_most() -> None:
+    runs = [replay.Run(2.0, 1.0, 3, [500, 700, 600]), replay.Run(1.0, 1.0, 3, [500, 700, 600])]
+    assert replay.report(runs, 1000)[1] == "rate     min 500  median 750  max 1,000 messages/s"
+    rates = [gate.Rates(10_000, 40_000, 100.0, 20.0)]
+    assert "median 0.25" in gate.report(rates, 1000)[3] and "median 5.0" in gate.report(rates, 1000)[4]
+
+
+def test_spread_and_percentile() -> None:
+    assert spread([3.0, 1.0, 2.0]) == (1.0, 2.0, 3.0)
+    assert [percentile([10, 20, 30, 40], p) for p in (0, 50, 75, 76, 100)] == [10, 20, 30, 40, 40]
+
+
+def test_a_clock_runs_from_its_first_start_to_its_last_stop() -> None:
+    clock = Clock()
+    clock.start()
+    clock.start()
+    clock.stop()
+    wall, _ = clock.seconds()
+    clock.stop()
+    assert clock.seconds()[0] >= wall >= 0
+
+
+def test_a_heading_names_command_and_machine_but_not_write() -> None:
+    command, machine, commit = heading("bench.replay", ["--repeats", "3", "--write"])
+    assert command == "command  python -m bench.replay --repeats 3"
+    assert "cores" in machine and commit.startswith("commit")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_have_a_place_on_the_page(name: str) -> None:
+    page = figures.FIGURES.read_text()
+    begin, end = figures.marks(name)
+    assert page.count(begin) == page.count(end) == 1
+
+
+def test_writing_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "figures.md"
+    path.write_text("before\n{}\nold\n{}\nafter\n".format(*figures.marks("gate")))
+    figures.write("gate", ["new"], path)
+    figures.write("gate", ["newer"], path)
+    page = path.read_text()
+    assert "newer" in page and "old" not in page and page.startswith("before") and page.endswith("after\n")
+
+
+def test_a_page_without_the_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no place for gate"):
+        figures.replaced("empty", "gate", [])
