@@ -1,0 +1,1 @@
+"""A reference SMSC adapter; `docs/smsc.md` explains it."""
