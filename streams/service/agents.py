@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from streams.agents.app import AgentApp, AgentSettings, create_app
+from collections.abc import Callable
+
+from streams.agents.app import AgentApp, AgentSettings, CrashPoint, create_app
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
 from streams.agents.reports import ReportAgent
@@ -15,6 +17,10 @@ from streams.engine.decide import ENGINE_VERSION
 from streams.engine.view import View
 from streams.pipeline.replicator import Replicator
 from streams.service import wiring
+
+
+def no_crash(point: CrashPoint) -> None:
+    """The default of `crash_points`: nothing happens."""
 
 
 class ReplicaFollower:
@@ -49,8 +55,8 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
     )
 
 
-def build_agents(settings: Settings) -> AgentApp:
-    """The app with its agents declared. Raises ConfigError."""
+def build_agents(settings: Settings, crash_points: Callable[[CrashPoint], None] = no_crash) -> AgentApp:
+    """The app with its agents declared; `crash_points` is for kill tests. Raises ConfigError."""
     instance = f"agents-{settings.instance}"
     app = create_app(
         AgentSettings(
@@ -62,7 +68,8 @@ def build_agents(settings: Settings) -> AgentApp:
             partitions=settings.partitions.reputation,
             replication=settings.replication,
             version=ENGINE_VERSION,
-        )
+        ),
+        crash_points=crash_points,
     )
     follower = ReplicaFollower(wiring.replicator(settings, "agents-view", ("registry", "policy")))
     context = Context(app, follower)
