@@ -51,7 +51,7 @@ def consumer_of(connection: Connection) -> Consumer:
             "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": 20,
         }
     )
 
@@ -65,6 +65,8 @@ def read_to_end(connection: Connection, entities: Sequence[str]) -> Iterator[Let
     entity_of = {connection.topic(e): e for e in entities}
     consumer = consumer_of(connection)
     try:
+        for topic in entity_of:  # or the client asks for leaders in its own time, half a second later
+            consumer.list_topics(topic, timeout=_TIMEOUT_S)
         consumer.assign([TopicPartition(connection.topic(e), p, OFFSET_BEGINNING) for e, p in sorted(places)])
         while places:
             batch = _fetch(consumer)

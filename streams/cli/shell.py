@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NO = 1
 BAD = 2
+_REACH_S = 10.0
 
 TRY, RUN, FEED, LOOK = "Try it", "Run it", "Feed it", "Look at it"
 _PANELS = [TRY, RUN, FEED, LOOK]
@@ -113,11 +114,26 @@ class Shell:
         return self._settings
 
     def connection(self) -> Connection:
-        """How to reach Kafka."""
+        """How to reach Kafka; it answers. Raises ConfigError when it does not.
+
+        The client's own log is left out: what goes wrong is said once, by us.
+        """
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        from streams.pipeline.errors import kafka_error
         from streams.pipeline.settings import Connection
 
         held = self.settings
-        return Connection(held.bootstrap, held.prefix, held.security)
+        made = Connection(held.bootstrap, held.prefix, {**held.security, "log_level": "0"})
+        try:
+            AdminClient(made.base()).list_topics(topic=made.topic("progress"), timeout=_REACH_S)
+        except KafkaException as exception:
+            raise ConfigError(
+                f"Kafka does not answer at {held.bootstrap} ({kafka_error(exception).str()}): correct bootstrap or "
+                "security, or start a broker (`dualblock broker`)."
+            ) from exception
+        return made
 
     def keys(self, *, demo: bool = False) -> Keys:
         """The keys; with `demo` the demo keys stand in for missing ones, and it is said. Raises ConfigError."""

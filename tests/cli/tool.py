@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner
 
 from streams.cli.kafka import read_to_end
@@ -57,8 +59,8 @@ class Cluster:
         return {key: value for (key, _), value in held.items()}
 
 
-def cluster(bootstrap: str, topics: str, state: str) -> Cluster:
-    """A test's own topics, created by the command itself."""
+def cluster(bootstrap: str, topics: str, state: str, only: tuple[str, ...] = ()) -> Cluster:
+    """A test's own topics, created by the command itself; or `only` a few, which is quicker."""
     env = {
         "DUALBLOCK_BOOTSTRAP": bootstrap,
         "DUALBLOCK_PREFIX": f"{topics}.",
@@ -68,7 +70,13 @@ def cluster(bootstrap: str, topics: str, state: str) -> Cluster:
         "DUALBLOCK_PARTITIONS__REPUTATION": "2",
     }
     made = Cluster(Connection(bootstrap, f"{topics}."), env)
-    done = made("topics", "create")
-    if done.code:
-        pytest.fail(done.err)
+    if not only:
+        done = made("topics", "create")
+        if done.code:
+            pytest.fail(done.err)
+        return made
+    new = [NewTopic(made.connection.topic(entity), 1 if entity == "policy" else 2) for entity in only]
+    admin = AdminClient(made.connection.base())  # named: dropped, it takes its futures with it
+    for future in admin.create_topics(new).values():
+        future.result(30)
     return made
