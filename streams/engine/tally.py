@@ -40,7 +40,8 @@ class Tally(msgspec.Struct, kw_only=True):
     (day). withdrawn: findings that were emitted and no longer follow, because a vote of an earlier epoch came later.
     epochs: basis → epochs in which votes count. judged: the last epoch judged by rate.
     delivered: unit → bucket → messages; recent: epoch → messages, of the last two hours, so that a judgement that
-    comes late leaves out what came after its epoch. offsets: decisions partition → next offset applied.
+    comes late leaves out what came after its epoch. applied: decisions partition → [next offset applied, epochs that
+    the delta ending there was applied for]; one transaction of the meter may have a delta for each of two epochs.
     """
 
     subject: str
@@ -48,7 +49,7 @@ class Tally(msgspec.Struct, kw_only=True):
     epochs: dict[str, list[int]] = {}
     delivered: dict[str, dict[int, int]] = {}
     recent: dict[int, int] = {}
-    offsets: dict[int, int] = {}
+    applied: dict[int, tuple[int, list[int]]] = {}
     findings: list[Finding] = []
     withdrawn: list[Finding] = []
     judged: int = -(2**53)
@@ -83,9 +84,12 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
 
 def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
     """Add a meter delta (in place). False for a redelivery, which changes nothing."""
-    if delta.first_offset < state.offsets.get(delta.partition, 0):
+    next_offset, epochs = state.applied.get(delta.partition, (0, []))
+    if delta.first_offset >= next_offset:
+        epochs = []
+    elif delta.next_offset != next_offset or delta.epoch in epochs:
         return False
-    state.offsets[delta.partition] = delta.next_offset
+    state.applied[delta.partition] = (delta.next_offset, sorted([*epochs, delta.epoch]))
     at = delta.epoch * pack.epoch_ms
     for unit in _UNIT.values():
         buckets = state.delivered.setdefault(unit, {})

@@ -47,6 +47,7 @@ class Meter:
         self._next: dict[int, int] = {}
         self._said: dict[int, int] = {}  # watermark on the topic, by partition
         self._saying: dict[int, int] = {}  # in the open transaction
+        self._heard_ms = 0  # wall clock of the last records
 
     def catch_up(self) -> bool:
         return True if self._replicator is None else self._replicator.catch_up()
@@ -70,6 +71,7 @@ class Meter:
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
         outputs: list[Output] = []
+        self._heard_ms = now_ms
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
             first, sums = self._open.get(partition, (next_offset, {}))
@@ -89,12 +91,12 @@ class Meter:
         return outputs
 
     def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
+        self._heard_ms = self._heard_ms or now_ms
         return [output for partition in sorted(ended) for output in self._watermark(partition, True, now_ms)]
 
     def _watermark(self, partition: int, at_end: bool, now_ms: int) -> list[Output]:
         """The last epoch that is wholly metered, to every partition of `traffic`; nothing while it stays the same."""
-        at_ms = max(now_ms, self.newest_ms.get(partition, 0)) if at_end else self.newest_ms.get(partition, 0)
-        epoch = epoch_of(at_ms, self._epoch_ms_at(at_ms)) - 1
+        epoch = self._closed(partition, at_end, now_ms)
         if epoch <= self._said.get(partition, -1):
             return []
         self._saying[partition] = epoch
@@ -109,6 +111,18 @@ class Meter:
         )
         key, value = f"{WATERMARK}:{partition}".encode(), self._encode(mark)
         return [Output("traffic", key, value, target) for target in range(self._traffic_partitions)]
+
+    def _closed(self, partition: int, at_end: bool, now_ms: int) -> int:
+        """The last epoch that is over for a partition: the one before its newest event; at its end the one before the
+        newest event of any partition. Only a meter that has heard nothing for two epochs believes the wall clock:
+        traffic of the past (a replay, a backlog) must not be closed because it is past.
+        """
+        newest = max(self.newest_ms.values(), default=0) if at_end else self.newest_ms.get(partition, 0)
+        epoch = epoch_of(newest, self._epoch_ms_at(newest)) - 1
+        epoch_ms = self._epoch_ms_at(now_ms)
+        if at_end and now_ms - self._heard_ms >= 2 * epoch_ms:
+            epoch = max(epoch, epoch_of(now_ms, epoch_ms) - 2)
+        return epoch
 
     def committed(self) -> None:
         self._said.update(self._saying)

@@ -118,6 +118,16 @@ def test_a_redelivered_delta_changes_nothing() -> None:
     assert delivered(state, "24h", T + MINUTE, PACK) == 42
 
 
+def test_one_transaction_may_have_a_delta_for_each_of_two_epochs() -> None:
+    state = Tally(subject="sender:x#0")
+    for _ in range(2):
+        add_traffic(state, delta(EPOCH, 3, 0, 10), PACK)
+        add_traffic(state, delta(EPOCH + 1, 4, 0, 10), PACK)
+    assert delivered(state, "24h", T + 2 * MINUTE, PACK) == 7
+    assert add_traffic(state, delta(EPOCH + 1, 1, 10, 11), PACK)
+    assert not add_traffic(state, delta(EPOCH, 3, 0, 10), PACK)
+
+
 def test_partitions_have_offsets_of_their_own() -> None:
     state = Tally(subject="sender:x#0")
     assert add_traffic(state, delta(EPOCH, 1, 100, 200, partition=0), PACK)

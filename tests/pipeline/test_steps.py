@@ -230,13 +230,26 @@ def test_meter_takes_the_sums_of_a_revoked_partition_away_with_it() -> None:
     assert traffic(list(step.flush({0: 6}, NONE, 0))) == [("account:a", 0, 0, 5, 6, 1)]
 
 
-def test_meter_at_the_end_has_metered_all_epochs_but_the_clocks() -> None:
+def test_meter_at_the_end_closes_what_is_over_by_the_newest_event_of_any_partition() -> None:
     step = metering()
     take(step, 0, "k", decision(0, "account:a", at_ms=2500))
-    assert traffic(list(step.flush({0: 1}, frozenset({0}), 9001)))[1:] == [("~watermark", 8, 0, 1, 1, 0)] * 2
+    take(step, 0, "k", decision(1, "account:a", at_ms=5200), 1)
+    marks = traffic(list(step.flush({0: 1, 1: 1}, frozenset({0}), 9001)))[2:]
+    assert marks == [("~watermark", 4, 0, 1, 1, 0)] * 2 + [("~watermark", 4, 1, 1, 1, 0)] * 2
+    behind = metering()
+    take(behind, 0, "k", decision(0, "account:a", at_ms=2500))
+    take(behind, 0, "k", decision(1, "account:a", at_ms=5200), 1)
+    assert traffic(list(behind.flush({0: 1}, NONE, 9001)))[1:] == [("~watermark", 1, 0, 1, 1, 0)] * 2
+
+
+def test_meter_does_not_close_the_past_because_it_is_past() -> None:
+    """A replayed day stands at its end again and again while it is fed: the wall clock says nothing about it."""
+    step = metering()
+    take(step, 0, "k", decision(0, "account:a", at_ms=2500))
+    step.flush({0: 1}, frozenset({0}), 900_000)
     step.committed()
-    assert step.idle(frozenset({0}), 9999) == []
-    assert {t[1] for t in traffic(step.idle(frozenset({0, 1}), 10_000))} == {9}
+    assert step.idle(frozenset({0}), 901_999) == []
+    assert {t[1] for t in traffic(step.idle(frozenset({0}), 902_000))} == {900}
 
 
 def test_meter_counts_what_was_delivered_on_the_termination_leg() -> None:

@@ -121,19 +121,26 @@ def test_meter(kafka: str, topics: str) -> None:
 def test_an_idle_meter_says_each_epoch_once(kafka: str, topics: str) -> None:
     create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS)
     client = settings(kafka, topics)
-    now = [5500]
-    loop = Loop(make_step("meter", client.connection, "0"), client, clock_ms=lambda: now[0])
+    now, asked = [5500], []
+
+    def clock_ms() -> int:
+        asked.append(loop.ready)
+        return now[0]
+
+    loop = Loop(make_step("meter", client.connection, "0"), client, clock_ms=clock_ms)
 
     def marks() -> list[tuple[int, int, int]]:
         found = [(m.partition() or 0, orjson.loads(m.value() or b"")) for m in read(kafka, f"{topics}.traffic.v1")]
         return sorted((target, t["partition"], t["epoch"]) for target, t in found)
 
     with running(loop) as raised:
+        until(lambda: sum(asked) > 20)  # it has been idle for a while
+        now[0] = 7600  # two epochs of silence: only now the wall clock is believed
         until(lambda: len(marks()) == 4)
-        assert marks() == [(target, p, 4) for target in range(2) for p in range(2)]
-        now[0] = 6001
+        assert marks() == [(target, p, 5) for target in range(2) for p in range(2)]
+        now[0] = 8001
         until(lambda: len(marks()) == 8)
-        now[0] = 6999
+        now[0] = 8999
         until(lambda: loop.ready)
-        assert {epoch for _, _, epoch in marks()} == {4, 5}
+        assert {epoch for _, _, epoch in marks()} == {5, 6}
     assert not raised and len(marks()) == 8
