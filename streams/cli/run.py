@@ -30,7 +30,8 @@ def run(ctx: typer.Context) -> None:
     """
     shell = shell_of(ctx)
     settings = shell.settings
-    settings.keys()  # said once, here, and not by each of the four
+    settings.keys()  # what is wrong is said once, here, and not by each of the four
+    shell.connection()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NO = 1
 BAD = 2
-_REACH_S = 10.0
+_REACH_S = 5.0
 
 TRY, RUN, FEED, LOOK = "Try it", "Run it", "Feed it", "Look at it"
 _PANELS = [TRY, RUN, FEED, LOOK]

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 def run_worker(role: Role, settings: Settings) -> int:
     """Run a worker in this process until SIGTERM or SIGINT. Raises ConfigError before anything is started."""
-    set_up(getattr(logging, settings.log_level.upper()))
+    set_up(getattr(logging, settings.log_level.upper()), settings.log_format)
     _serve_metrics(settings)
     if role == "agents":
         from streams.service.agents import run_agents  # Faust is slow to import, and only this role needs it

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Literal
 
 import structlog
 
+Form = Literal["auto", "json", "text"]
 
-def set_up(level: int = logging.INFO) -> None:
-    """Send structlog to stderr from `level` upwards. Call once, from a command."""
-    terminal = sys.stderr.isatty()
+
+def set_up(level: int = logging.INFO, form: Form = "auto") -> None:
+    """Send structlog to stderr from `level` upwards. Call once, from a command.
+
+    form: json or text whatever stderr is; auto takes text for a terminal.
+    """
+    text = sys.stderr.isatty() if form == "auto" else form == "text"
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if text else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
