@@ -1,20 +1,25 @@
-"""`dualblock dead`: look at dead letters; the original bytes are in them."""
+"""`dualblock dead`: look at dead letters, the original bytes are in them; and put repaired ones back."""
 
 from __future__ import annotations
 
 import json as stdlib_json
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.shell import Json, answer, app_of, iso, no, out, shell_of
+from streams.cli.shell import NO, Json, answer, app_of, iso, no, out, say, shell_of
 from streams.errors import InputError
 
 if TYPE_CHECKING:
     from streams.cli.kafka import Letter
+    from streams.pipeline.retry import DeadLetter
+    from streams.pipeline.settings import Connection
 
-app = app_of("dead", "Look at dead letters: what could not be read, why, and its bytes.")
+app = app_of("dead", "Look at dead letters: what could not be read, why, and its bytes. Put repaired ones back.")
+Place = tuple[int, int]
 
 
 @app.command("list")
@@ -88,6 +93,103 @@ def show(
     answer(f"bytes: {len(value)}")
     answer("")
     answer(_text(value))
+
+
+@app.command()
+def retry(
+    ctx: typer.Context,
+    entity: Annotated[str, typer.Option(help="Which input they go back to: messages.", metavar="WORD")] = "messages",
+    partition: Annotated[int | None, typer.Option(help="Of the dead letter, as `dead list` says.", min=0)] = None,
+    offset: Annotated[int | None, typer.Option(help="Of the dead letter.", min=0)] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that have not gone back yet.")] = False,
+    fix: Annotated[
+        list[Path] | None,
+        typer.Option(help="Repaired bytes instead of those that came. With --all: named PARTITION-OFFSET.json."),
+    ] = None,
+) -> None:
+    """Put dead letters back, each once, whatever crashes and however often this is called.
+
+    An event goes back with a new event_id and with `retry_of`, the id of its first try. What still does not read is
+    refused and stays: repair it and name the file with --fix. Ends with 1 if there was any.
+    """
+    from streams.pipeline.retry import PutBack
+    from streams.pipeline.topics import describe
+
+    if entity != "messages":
+        raise InputError(f"{entity!r} can't be put back, only messages: send rows, reports and directives once more.")
+    only = _wanted(partition, offset, every)
+    fixes = _fixes(fix or [], only)
+    connection, dead = shell_of(ctx).connection(), _dead(entity)
+    partitions = range(describe(connection, [dead])[dead][1])
+    letters = list(_letters(connection, dead, only, fixes))
+    back, put, refused = PutBack(connection, entity), 0, 0
+    try:
+        before = back.start(partitions)
+        for letter, why in back.run(letters):
+            where = f"{dead}/{letter.partition}/{letter.offset}"
+            if why is None:
+                put += 1
+                answer(f"{where}: put back.")
+            else:
+                refused += 1
+                say(f"{where} still does not read ({why}): repair it and name the file with --fix.")
+    finally:
+        back.close()
+    gone = sum(letter.offset in before[letter.partition] for letter in letters)
+    answer(f"{put:,} put back, {gone:,} went back before, {refused:,} still do not read")
+    if refused:
+        raise typer.Exit(NO)
+
+
+def _wanted(partition: int | None, offset: int | None, every: bool) -> Place | None:
+    """The one place asked for; None: all."""
+    if every and partition is None and offset is None:
+        return None
+    if every or partition is None or offset is None:
+        raise InputError("Say which: --partition and --offset of one dead letter, or --all.")
+    return partition, offset
+
+
+def _fixes(files: Sequence[Path], only: Place | None) -> dict[Place, bytes]:
+    """Repaired bytes by the place of their dead letter. Raises InputError."""
+    if only is not None and len(files) > 1:
+        raise InputError("One dead letter takes one --fix: name one file, or use --all.")
+    found: dict[Place, bytes] = {}
+    for file in files:
+        place = only
+        if place is None:
+            left, _, right = file.stem.partition("-")
+            if not (left.isdigit() and right.isdigit()):
+                raise InputError(f"{file.name} does not say which letter it repairs: name it PARTITION-OFFSET.json.")
+            place = int(left), int(right)
+        try:
+            found[place] = file.read_bytes()
+        except OSError as error:
+            raise InputError(f"{file} can't be read ({error.strerror}): name an existing file with --fix.") from error
+    return found
+
+
+def _letters(
+    connection: Connection, dead: str, only: Place | None, fixes: Mapping[Place, bytes]
+) -> Iterator[DeadLetter]:
+    """The letters asked for, repaired. Ends with 1 when one that is named is not there."""
+    from streams.cli.kafka import read_one, read_to_end
+    from streams.pipeline.retry import DeadLetter
+
+    if only is None:
+        found = read_to_end(connection, [dead])
+    else:
+        one = read_one(connection, connection.topic(dead), *only)
+        found = iter(() if one is None else (one,))
+    missing = {*fixes, *(() if only is None else (only,))}
+    for letter in found:
+        place, value = (letter.partition, letter.offset), letter.value or b""
+        missing.discard(place)
+        # Of what was cut only the beginning is here, and that may even read: it is not what was sent.
+        kept = b"" if "sha256" in letter.headers else value
+        yield DeadLetter(*place, letter.key, fixes.get(place, kept), value)
+    if missing:
+        no(f"There is no dead letter at {', '.join(f'{dead}/{p}/{o}' for p, o in sorted(missing))}.")
 
 
 def _dead(entity: str) -> str:

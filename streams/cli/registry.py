@@ -51,9 +51,6 @@ def import_(
     it leaves exactly its rows. Refused unless forced: rejected rows, a shrink of more than 20 %, a registered sender
     that would vanish.
     """
-    from streams.cli.imports.journal import Noted
-    from streams.cli.imports.publish import publish
-
     shell = shell_of(ctx)
     if any(name == "-" for name in files):
         raise InputError("An import is read whole before anything is sent: name files, not standard input.")
@@ -68,17 +65,24 @@ def import_(
         say(f"forced: {refusal}")
     if not plan.rows:
         raise InputError("The files hold no row: an empty generation is never published.")
-    noted = Noted(job.spec.as_of_ms, parsed.digest.hexdigest())
+    _publish(shell, job, parsed, plan, fresh_ms)
+
+
+def _publish(shell: Shell, job: _Job, parsed: Parsed, plan: Plan, fresh_ms: int) -> None:
+    from streams.cli.imports.journal import Noted
+    from streams.cli.imports.publish import publish
+
+    spec = job.spec
+    fresh_until_ms = spec.as_of_ms + fresh_ms
+    noted = Noted(spec.as_of_ms, parsed.digest.hexdigest())
     job.journal.write(noted)
-    total = len(plan.rows) + len(plan.ended)
-    with _bar("Publishing", total) as moved:
-        connection = shell.connection()
-        publish(connection, plan, job.spec, fresh_until_ms=job.spec.as_of_ms + fresh_ms, sent=moved)
+    with _bar("Publishing", len(plan.rows) + len(plan.ended)) as moved:
+        publish(shell.connection(), plan, spec, fresh_until_ms=fresh_until_ms, sent=moved)
     noted.done = True
     job.journal.write(noted)
     answer(
-        f"{feed} {generation}: {len(plan.rows):,} rows, {len(plan.ended):,} ended, counting from "
-        f"{iso(job.spec.as_of_ms)}, fresh until {iso(job.spec.as_of_ms + fresh_ms)}."
+        f"{spec.feed} {spec.generation}: {len(plan.rows):,} rows, {len(plan.ended):,} ended, counting from "
+        f"{iso(spec.as_of_ms)}, fresh until {iso(fresh_until_ms)}."
     )
 
 
@@ -173,13 +177,16 @@ def _bar(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=err()) as bars:
-        task = bars.add_task(text, total=total)
+        task, reached = bars.add_task(text, total=total), 0
 
         def moved(done: int) -> None:
-            if done % 500 == 0 or done == total:
+            nonlocal reached
+            reached = done
+            if done % 500 == 0:
                 bars.update(task, completed=done)
 
         yield moved
+        bars.update(task, completed=total or reached, total=total or reached)
 
 
 @app.command()

@@ -39,13 +39,8 @@ def replay(
     from streams.replay.files import replay as run
 
     shell = shell_of(ctx)
-    inputs = Inputs(
-        messages=tuple(messages),
-        registry=tuple(registry or ()),
-        reports=tuple(reports or ()),
-        directives=tuple(directives or ()),
-        policy=tuple(policy or ()),
-    )
+    given = {"registry": registry, "reports": reports, "directives": directives, "policy": policy}
+    inputs = Inputs(messages=tuple(messages), **{name: tuple(files or ()) for name, files in given.items()})
     place = jurisdiction_of(shell, jurisdiction)
     keys = shell.keys(demo=True)
     started = time.perf_counter()
@@ -59,17 +54,17 @@ def replay(
                 status.update(f"Deciding … {done:,} messages")
 
         summary = run(inputs, out_dir, jurisdiction=place, keys=keys, each=each)
+    _show(summary, json)
+    seconds = time.perf_counter() - started
+    say(f"{summary['decisions']:,} decisions in {seconds:.1f} s. Results: {out_dir}")
+
+
+def _show(summary: dict[str, object], json: bool) -> None:
     if json:
         import msgspec
 
         answer(msgspec.json.encode(summary).decode())
         return
-    _show(summary)
-    seconds = time.perf_counter() - started
-    say(f"{summary['decisions']:,} decisions in {seconds:.1f} s. Results: {out_dir}")
-
-
-def _show(summary: dict[str, object]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
