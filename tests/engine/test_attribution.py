@@ -48,6 +48,8 @@ CASES: list[tuple[str, list[RegistryValue], dict[str, Any], list[tuple[str, str]
      [CAMPAIGN, ("relay:relay-7", "count")]),
     ("one FAIL is enough: not genuine", [number("suspended"), *alive()], HANDSET,
      [(f"campaign:-×{MARK}", "count")]),
+    ("… also where the route binding is PASS", [BOUND, number("suspended", f"kr:{BANK}"), *alive()], WEB,
+     [CAMPAIGN, ("relay:relay-7", "count")]),
     ("no text: the relay's ledger alone", [], {"displayed_sender": BANK, "route": OVER}, [("relay:relay-7", "count")]),
     ("nothing to hold on to", [], {}, []),
     ("not spam is no vote", [], HANDSET | {"category": "not_spam"}, []),

@@ -1,6 +1,6 @@
 """Puts faults into a copy of the project, one at a time, and looks whether the test named beside each one sees it.
 
-    python tests/mutants/run.py [--only NAME]... [--pure] [--jobs 2]
+    python -m tests.mutants.run [--only NAME]... [--pure] [--jobs 2]
 
 Exits 1 if a fault survives, can't be applied, or keeps its test from running at all.
 """
@@ -15,14 +15,23 @@ import tempfile
 import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+
+from tests.mutants.nursery import Nursery
 
 ROOT = Path(__file__).parents[2]
 LISTS = Path(__file__).parent
 # What the tests of a room can reach; whichever exist.
 COPIED = ("streams", "tests", "schemas", "packs", "examples", "pyproject.toml")
 TIMEOUT_S = 300
+ARGUMENTS = ("-q", "-x", "--no-header", "-p", "no:cacheprovider")
+PURE = ("-m", "not kafka")
+# The copy goes before the editable install; pycs are not written, since they are judged by time and size. CI: a test
+# that can't run fails instead of skipping, and generated cases are the same in every run.
+ENV = {"PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
 # Run with -c in the copy: 9 if what is imported there is not the copy.
 GUARDED = """
 import pathlib, sys
@@ -94,8 +103,12 @@ def run(mutants: Sequence[Mutant], root: Path = ROOT, jobs: int = 2) -> list[Res
             code, output = _pytest(root, tests, kafka, None)
             if code:
                 raise RuntimeError(f"Without any fault the named tests end with {code}, not 0:\n{output}")
-    with ThreadPoolExecutor(jobs) as pool:
-        results |= {result.mutant.name: result for result in pool.map(lambda mutant: _try(mutant, root), fit)}
+    with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
+        nurseries: Queue[Nursery] = Queue()
+        for _ in range(min(jobs, sum(not mutant.kafka for mutant in fit))):
+            nurseries.put(stack.enter_context(Nursery(lambda tree: _copy(root, tree), ENV, TIMEOUT_S)))
+        tried = pool.map(lambda mutant: _try(mutant, root) if mutant.kafka else _try_warm(mutant, nurseries), fit)
+        results |= {result.mutant.name: result for result in tried}
     return [results[mutant.name] for mutant in mutants]
 
 
@@ -108,29 +121,42 @@ def table(results: Sequence[Result]) -> str:
 
 
 def _try(mutant: Mutant, root: Path) -> Result:
-    code, output = _pytest(root, [mutant.test], mutant.kafka, mutant)
+    return _result(mutant, *_pytest(root, [mutant.test], mutant.kafka, mutant))
+
+
+def _try_warm(mutant: Mutant, nurseries: "Queue[Nursery]") -> Result:
+    nursery = nurseries.get()
+    try:
+        return _result(mutant, *nursery.run([*ARGUMENTS, *PURE, mutant.test], mutant.file, mutant.find, mutant.replace))
+    finally:
+        nurseries.put(nursery)
+
+
+def _result(mutant: Mutant, code: int, output: str) -> Result:
     # 1: tests ran and failed. More: they did not run, so a typing error in `replace` is no kill.
     return Result(mutant, {0: "SURVIVED", 1: "killed"}.get(code, "ERROR"), output)
+
+
+def _copy(root: Path, tree: Path) -> None:
+    for name in COPIED:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+        elif (root / name).exists():
+            shutil.copy(root / name, tree / name)
 
 
 def _pytest(root: Path, tests: Sequence[str], kafka: bool, fault: Mutant | None) -> tuple[int, str]:
     with tempfile.TemporaryDirectory(prefix="dualblock-mutant-") as scratch:
         tree = Path(scratch)
-        for name in COPIED:
-            if (root / name).is_dir():
-                shutil.copytree(root / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
-            elif (root / name).exists():
-                shutil.copy(root / name, tree / name)
+        _copy(root, tree)
         if fault:
             source = tree / fault.file
             source.write_text(source.read_text().replace(fault.find, fault.replace))
-        # The copy goes before the editable install; pycs are not written, since they are judged by time and size.
-        # CI: a test that can't run fails instead of skipping, and generated cases are the same in every run.
-        env = {**os.environ, "PYTHONPATH": scratch, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
-        which = [] if kafka else ["-m", "not kafka"]
+        env = {**os.environ, **ENV, "PYTHONPATH": scratch}
+        which = [] if kafka else PURE
         try:
             done = subprocess.run(
-                [sys.executable, "-c", GUARDED, "-q", "-x", "--no-header", "-p", "no:cacheprovider", *which, *tests],
+                [sys.executable, "-c", GUARDED, *ARGUMENTS, *which, *tests],
                 cwd=tree,
                 env=env,
                 stdin=subprocess.DEVNULL,

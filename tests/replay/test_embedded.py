@@ -108,6 +108,12 @@ def test_a_report_that_comes_twice_counts_once() -> None:
     assert day.run.sanctions() == []
 
 
+def test_a_report_id_counts_once() -> None:
+    day = Day()
+    day.reported(range(5), report_id="kisa-1", **SPAM)
+    assert day.run.sanctions() == []
+
+
 def test_the_bank_and_its_twin_by_rate() -> None:
     other = "15995678"
     day = Day()

@@ -16,6 +16,7 @@ CASES: list[tuple[str, str, dict[str, Any], str]] = [
     ("a toll-free number cannot", "0805550111", {}, FAIL),
     ("a mobile that roams", "01055501111", {"roaming": True}, "PASS"),
     ("a mobile, no HLR answer: a roamer was once blocked for that", "01055501111", {}, "UNKNOWN"),
+    ("a mobile, an empty HLR answer of just now", "01055501111", {"hlr_at_ms": T}, "UNKNOWN"),
     ("a mobile at home", "01055501111", HOME, FAIL),
     ("at home, an answer that is too old", "01055501111", {**HOME, "hlr_at_ms": T - HOUR - 1}, "UNKNOWN"),
     ("at home, an answer from later", "01055501111", {**HOME, "hlr_at_ms": T + 1}, "UNKNOWN"),
