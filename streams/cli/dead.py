@@ -121,11 +121,17 @@ def retry(
     fixes = _fixes(fix or [], only)
     connection, dead = shell_of(ctx).connection(), _dead(entity)
     partitions = range(describe(connection, [dead])[dead][1])
-    letters = list(_letters(connection, dead, only, fixes))
-    back, put, refused = PutBack(connection, entity), 0, 0
+    back, seen, put, refused = PutBack(connection, entity), 0, 0, 0
+
+    def letters() -> Iterator[DeadLetter]:
+        nonlocal seen
+        for letter in _letters(connection, dead, only, fixes):
+            seen += 1
+            yield letter
+
     try:
-        before = back.start(partitions)
-        for letter, why in back.run(letters):
+        back.start(partitions)
+        for letter, why in back.run(letters()):
             where = f"{dead}/{letter.partition}/{letter.offset}"
             if why is None:
                 put += 1
@@ -135,8 +141,7 @@ def retry(
                 say(f"{where} still does not read ({why}): repair it and name the file with --fix.")
     finally:
         back.close()
-    gone = sum(letter.offset in before[letter.partition] for letter in letters)
-    answer(f"{put:,} put back, {gone:,} went back before, {refused:,} still do not read")
+    answer(f"{put:,} put back, {seen - put - refused:,} went back before, {refused:,} still do not read")
     if refused:
         raise typer.Exit(NO)
 

@@ -17,7 +17,7 @@ COMMANDS = {
 }  # fmt: skip
 GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
-    "dead": {"list", "show"}, "config": {"check"},
+    "dead": {"list", "show", "retry"}, "config": {"check"},
 }  # fmt: skip
 
 

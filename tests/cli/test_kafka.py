@@ -6,6 +6,7 @@ import json
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 from confluent_kafka import KafkaException, Producer
 
@@ -15,6 +16,7 @@ from streams.engine.timeline import current
 from streams.pipeline.dead import dead_letter
 from streams.pipeline.step import Input
 from tests.cli.tool import Cluster, cluster, dualblock
+from tests.pipeline.steps import message
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +141,47 @@ def test_a_dead_letter_that_is_not_there(held: Cluster, letters: dict[str, bytes
     assert held("dead", "show", "messages", "77", "0").code in (1, 2)
     wrong = held("dead", "show", "decsions", "0", "0")
     assert wrong.code == 2 and "'decsions' has no dead letters: choose messages.dead" in wrong.err
+
+
+def test_repaired_dead_letters_go_back_once(kafka: str, topics: str, tmp_path: Path) -> None:
+    made = cluster(kafka, topics, str(tmp_path), ("messages", "messages.dead"))
+    event = msgspec.json.encode(message(1))
+    values = [event, b'{"event_id":"first"', b"\x00"]
+    producer = Producer(made.connection.base())
+    for number, value in enumerate(values):
+        letter, _ = dead_letter(
+            Input(0, number, b"key", value, 0), entity="messages", topic="t", reason="R", exception="", at_ms=0,
+            limit=1 << 20,
+        )  # fmt: skip
+        producer.produce(
+            made.connection.topic(letter.entity), letter.value, letter.key, 0, headers=list(letter.headers)
+        )
+    assert producer.flush(30) == 0
+    one = made("dead", "retry", "--partition", "0", "--offset", "0")
+    assert (one.code, one.out.splitlines()[0]) == (0, "messages.dead/0/0: put back.")
+    (tmp_path / "0-1.json").write_bytes(event)
+    rest = made("dead", "retry", "--all", "--fix", str(tmp_path / "0-1.json"))
+    assert (rest.code, rest.out) == (
+        1, "messages.dead/0/1: put back.\n1 put back, 1 went back before, 1 still do not read\n",
+    )  # fmt: skip
+    assert len(rest.err.splitlines()) == 1 and "messages.dead/0/2 still does not read (NOT_JSON" in rest.err
+    assert made("dead", "retry", "--all").out == "0 put back, 2 went back before, 1 still do not read\n"
+    found = [json.loads(letter.value or b"") for letter in read_to_end(made.connection, ("messages",))]
+    assert sorted(event["retry_of"] for event in found) == ["e1", "first"]
+    assert len({event["event_id"] for event in found} | {"e1"}) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--all", "--offset", "1"), 2, "Say which"),
+        (("--partition", "1"), 2, "Say which"),
+        (("--all", "--entity", "feeds"), 2, "only messages"),
+        (("--all", "--fix", "repaired.json"), 2, "name it PARTITION-OFFSET.json"),
+        (("--all", "--fix", "0-99.json"), 2, "No such file"),
+        (("--partition", "1", "--offset", "999"), 1, "There is no dead letter at messages.dead/1/999."),
+    ],
+)
+def test_a_retry_that_says_too_little(held: Cluster, words: tuple[str, ...], code: int, said: str) -> None:
+    done = held("dead", "retry", *words)
+    assert done.code == code and said in done.err
