@@ -23,11 +23,14 @@ from bench.machine import cores, heading, pin
 from bench.spread import percentile, spread
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
-from streams.contracts.decisions import Decision
+from streams.contracts.decisions import Decision, Observed
 from streams.demo import World, build_world
 from streams.engine.pseudonym import Keys
 from streams.replay.drive import Drive, Raw, Refused, Timed
 from streams.replay.files import gate
+
+#: What a gate adds to each decision on the topic; outside of the evidence, so the replay has none.
+OBSERVED = Observed(decided_at_ms=1_765_944_000_131, gate="gate-0", source=(3, 1_000_000))
 
 
 class Run(NamedTuple):
@@ -95,12 +98,14 @@ def run_apart(control: list[Timed], messages: Sequence[Raw]) -> Run:
 def report(runs: Sequence[Run], messages: int) -> list[str]:
     """The result as lines."""
     rates, sizes = spread([messages / r.seconds for r in runs]), runs[0].sizes
+    more = len(b',"observed":') + len(encoder().encode(OBSERVED))
     cpu = spread([r.cpu_seconds * 1e6 / messages for r in runs])
     return [
         f"runs     {len(runs)} of {messages:,} messages, {runs[0].blocked:,} blocked",
         f"rate     {rates.shown('messages/s')}",
         f"cpu      {cpu.shown('µs per message', 1)}",
-        f"size     p50 {percentile(sizes, 50)}  p90 {percentile(sizes, 90)}  max {max(sizes)} bytes a decision",
+        f"size     p50 {percentile(sizes, 50)}  p90 {percentile(sizes, 90)}  max {max(sizes)} bytes a decision, "
+        f"{more} more on the topic",
     ]
 
 
