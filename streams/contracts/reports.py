@@ -25,7 +25,7 @@ class Report(Record, frozen=True, kw_only=True):
     channel: Channel = "mt"
     leg: Leg = "termination"
     traffic_class: Annotated[TrafficClass | None, Meta(description="null: p2p on mo, a2p elsewhere")] = None
-    reporter: Annotated[str, Meta(min_length=1, max_length=256, description="number or id; one form for each person")]
+    reporter: Annotated[str, Meta(min_length=1, max_length=256, description="number in any spelling, or an id")]
     reporter_group: Annotated[Id | None, Meta(description="reporters of one group are one voter")] = None
     event_id: Annotated[Id | None, Meta(description="of the reported message, where known")] = None
     text: Annotated[Text | None, Meta(description="for the fingerprint; never published")] = None

@@ -13,6 +13,7 @@ from streams.engine.checks import run_checks
 from streams.engine.fingerprint import fingerprint
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys, state_pseudonym
+from streams.engine.senders import classify
 from streams.engine.subjects import campaign_subject, sender_subject
 from streams.engine.view import View
 
@@ -38,7 +39,9 @@ def attribute(report: Report, view: View, policies: Policies, keys: Keys) -> tup
     if report.category in pack.not_spam:
         return ()
     case = Case(_as_message(report), view, policy)
-    return tuple(_vote(report, subject, basis, keys) for subject, basis in _charged(report, case, keys))
+    # One person is one voter, however the portal writes the number.
+    person = classify(report.reporter, None, pack.grammar).key
+    return tuple(_vote(report, person, subject, basis, keys) for subject, basis in _charged(report, case, keys))
 
 
 def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
@@ -58,10 +61,10 @@ def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
     return [*campaign, (f"relay:{relay}", "count")] if relay else campaign
 
 
-def _vote(report: Report, subject: str, basis: Basis, keys: Keys) -> Vote:
+def _vote(report: Report, person: str, subject: str, basis: Basis, keys: Keys) -> Vote:
     return Vote(
         subject=subject,
-        reporter=state_pseudonym(keys, report.reporter.removeprefix("+")),
+        reporter=state_pseudonym(keys, person),
         group=report.reporter_group,
         basis=basis,
         leg=report.leg,

@@ -83,6 +83,15 @@ class Pack(PackPart, frozen=True, kw_only=True):
     shared_hosts: tuple[str, ...] = ()
 
 
+#: Every code that a pack may give a mode or an action to: those of the checks, and what came from sanctions.
+CODES = (
+    "SENDER_MALFORMED", "SENDER_KIND_NOT_ALLOWED", "NUMBER_UNALLOCATED", "NUMBER_TERMINATED", "NUMBER_SUSPENDED",
+    "NUMBER_DO_NOT_ORIGINATE", "SENDER_NOT_REGISTERED", "SENDER_REGISTRATION_EXPIRED", "SENDER_REGISTRATION_SUSPENDED",
+    "SENDER_WRONG_ROUTE", "INSTITUTION_IMPERSONATED", "SENDER_LOOKALIKE", "RESELLER_UNCERTIFIED", "RELAY_UNKNOWN",
+    "ACCOUNT_UNKNOWN", "ACCOUNT_SUSPENDED", "ORIGIN_MISMATCH", "NATIONAL_SENDER_FROM_ABROAD", "SOURCE_NOT_LISTED",
+    "SANCTION", "DIRECTIVE", "CHECK_FAILED",
+)  # fmt: skip
+
 #: The ranks of precedence that a pack must number, each once; a lower number wins.
 RANKS = (
     "directive", "emergency_allow", "forgery", "recipient_block", "protected_allow", "standing", "sanction", "content",

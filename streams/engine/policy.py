@@ -14,7 +14,7 @@ import orjson
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reputation import StepName
-from streams.engine.pack import RANKS, Pack, Window
+from streams.engine.pack import CODES, RANKS, Pack, Window
 from streams.engine.timeline import all_current, current
 from streams.engine.view import View
 
@@ -108,6 +108,9 @@ def _validate(pack: Pack) -> None:
         raise ValueError(f"ranks must be unique integers, no ties: {dict(sorted(pack.ranks.items()))}")
     if pack.epoch_ms < 1000 or 86_400_000 % pack.epoch_ms:
         raise ValueError(f"epoch_ms must divide a day and be at least 1000, not {pack.epoch_ms}")
+    misspelt = sorted({*pack.modes, *pack.enforce, *pack.actions}.difference(CODES))
+    if misspelt:
+        raise ValueError(f"no check gives the code {', '.join(misspelt)}: modes, enforce and actions name codes")
     _validate_words(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):

@@ -81,7 +81,7 @@ def test_the_rows_of_the_messages_time_judge() -> None:
 
 def test_a_vote_carries_what_the_tally_needs() -> None:
     (vote, *_) = votes([], **HANDSET, reporter="+821055509999", reporter_group="family-1", category="gambling")
-    assert vote.reporter == state_pseudonym(KEYS, "821055509999")
+    assert vote.reporter == state_pseudonym(KEYS, "kr:01055509999")
     assert (vote.group, vote.category, vote.report_id, vote.leg) == ("family-1", "gambling", "r0", "termination")
     assert (vote.message_at_ms, vote.reported_at_ms, vote.ingested_at_ms) == (T, T + HOUR, T + HOUR)
 
@@ -108,3 +108,8 @@ def test_times(what: str, sent: int, reported: int, ingested: int, reason: str) 
     with pytest.raises(ReportRefused) as refused:
         votes([], **over)
     assert refused.value.reason == reason
+
+
+def test_one_person_is_one_voter_however_the_number_is_written() -> None:
+    spellings = ("01055509999", "821055509999", "+82 10-5550-9999", "00821055509999")
+    assert len({vote.reporter for r in spellings for vote in votes([], **HANDSET, reporter=r)}) == 1

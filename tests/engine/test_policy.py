@@ -1,11 +1,14 @@
 """Policies: the shipped pack, what is laid over it, what is refused, and which one holds when."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
-from streams.engine.pack import RANKS
+from streams.engine import checks
+from streams.engine.pack import CODES, RANKS
 from streams.engine.policy import Policies, build, layer
 from streams.packs import JURISDICTIONS, PROFILES, shipped
 from tests.engine.kit import T, policy, view
@@ -124,3 +127,17 @@ def test_a_new_timeline_is_read_anew() -> None:
     first = view(published=PolicyRow(jurisdiction="kr", timeline=(entry(1, label="one"),)))
     second = view(published=PolicyRow(jurisdiction="kr", timeline=(entry(1, label="two"),)))
     assert [policies.at(v, T).pack.label for v in (first, second, first)] == ["one", "two", "one"]
+
+
+def test_a_misspelt_code_is_refused() -> None:
+    """A mode for a code that no check gives would leave the real one observed."""
+    for table in ("modes", "enforce", "actions"):
+        value = "REJECT" if table == "actions" else "BLOCK"
+        with pytest.raises(ValueError, match="NUMBER_TERMINATD"):
+            build(layer(shipped()["kr", "enforce"], {table: {"NUMBER_TERMINATD": value}}))
+
+
+def test_every_code_that_a_check_gives_is_known() -> None:
+    files = Path(checks.__file__).parent.glob("*.py")
+    given = {code for path in files for code in re.findall(r'"([A-Z]+_[A-Z_]+)"', path.read_text("utf-8"))}
+    assert given == set(CODES) - {"SANCTION", "DIRECTIVE"}
