@@ -21,7 +21,7 @@ from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.errors import AbortNeeded, PipelineError, RestartNeeded, UnknownOutcome, attempt
 from streams.pipeline.fuse import Fuse
 from streams.pipeline.handler import Handler
-from streams.pipeline.replicator import wall_ms
+from streams.pipeline.replicator import no_crash, wall_ms
 from streams.pipeline.settings import Config, LoopSettings
 from streams.pipeline.step import Output, Step
 from streams.pipeline.transaction import MakeProducer, Transaction
@@ -32,10 +32,6 @@ log = structlog.get_logger()
 #: With records pending, silence of this length means that waiting for more would only cost latency.
 _QUIET_S = 0.002
 _MAX_ABORTS_IN_A_ROW = 10
-
-
-def no_crash(point: str) -> None:
-    """The default of `crash`: nothing happens."""
 
 
 class Loop:

@@ -28,6 +28,10 @@ _STAMP_EVERY_S = 60.0
 _TIMEOUT_S = 10.0
 
 
+def no_crash(point: str) -> None:
+    """The default of `crash`: nothing happens."""
+
+
 def wall_ms() -> int:
     """The wall clock in ms."""
     return time.time_ns() // 1_000_000
@@ -49,14 +53,16 @@ class Replicator:
         clock_ms: Callable[[], int] = wall_ms,
         max_age_ms: int = DELETE_RETENTION_MS // 2,
         make_consumer: Callable[[Config], Consumer] = Consumer,
+        crash: Callable[[str], None] = no_crash,
     ) -> None:
-        """name: the component is `replica/<name>` in `progress`."""
+        """name: the component is `replica/<name>` in `progress`. crash: called around `apply`, for a fault drill."""
         self._connection, self._name = connection, name
         self.replica, self.entities = replica, tuple(entities)
         self._listener: Listener | None = None
         self._clock_ms = clock_ms
         self._max_age_ms = max_age_ms
         self._make_consumer = make_consumer
+        self._crash = crash
         self._consumer: Consumer | None = None
         self._ids: dict[str, str] = {}
         self._entity_of: dict[str, Entity] = {connection.topic(e): e for e in self.entities}
@@ -175,9 +181,13 @@ class Replicator:
             self._behind.add((entity, partition))
             key = (message.key() or b"").decode("utf-8", "replace")
             changes.append(Change(entity, partition, offset, key, message.value()))
-        applied = self.replica.apply(changes) if changes else []
-        if applied or changes:
-            self._account(changes, applied, self.replica.bad_count - bad)
+        if not changes:
+            return 0
+        self._crash("before-apply")
+        applied = self.replica.apply(changes)
+        # On disk with its offsets; neither the listener nor `progress` know of it yet.
+        self._crash("after-apply")
+        self._account(changes, applied, self.replica.bad_count - bad)
         return len(applied)
 
     def _account(self, changes: list[Change], applied: list[Applied], bad: int) -> None:

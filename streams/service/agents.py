@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from streams.agents.app import AgentApp, AgentSettings, CrashPoint, create_app
 from streams.agents.context import Context
@@ -55,8 +55,12 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
     )
 
 
-def build_agents(settings: Settings, crash_points: Callable[[CrashPoint], None] = no_crash) -> AgentApp:
-    """The app with its agents declared; `crash_points` is for kill tests. Raises ConfigError."""
+def build_agents(
+    settings: Settings,
+    crash_points: Callable[[CrashPoint], None] = no_crash,
+    steps: Sequence[AgentStep] | None = None,
+) -> AgentApp:
+    """The app with its agents declared; `crash_points` and `steps` are for fault drills. Raises ConfigError."""
     instance = f"agents-{settings.instance}"
     app = create_app(
         AgentSettings(
@@ -73,7 +77,7 @@ def build_agents(settings: Settings, crash_points: Callable[[CrashPoint], None] 
     )
     follower = ReplicaFollower(wiring.replicator(settings, "agents-view", ("registry", "policy")))
     context = Context(app, follower)
-    for step in agent_steps(settings):
+    for step in steps if steps is not None else agent_steps(settings):
         bind(context, step)
     context.follow()
     return app

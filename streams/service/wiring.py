@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streams.config import Settings
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
-from streams.pipeline.replicator import Replicator
+from streams.pipeline.replicator import Replicator, no_crash
 from streams.pipeline.settings import Connection, LoopSettings
 from streams.replica.changes import Entity
 from streams.replica.rocks import RocksReplica
@@ -30,12 +30,14 @@ def policies(settings: Settings) -> Policies:
     return Policies(shipped(), settings.jurisdiction)
 
 
-def replicator(settings: Settings, component: str, entities: Sequence[Entity]) -> Replicator:
+def replicator(
+    settings: Settings, component: str, entities: Sequence[Entity], crash: Callable[[str], None] = no_crash
+) -> Replicator:
     """A replica on disk under `<state_dir>/<instance>/<component>`, and what reads its topics into it."""
     name = f"{component}-{settings.instance}"
     path = settings.state_dir / settings.instance / component
     path.mkdir(parents=True, exist_ok=True)
-    return Replicator(connection(settings), name, RocksReplica(str(path), skeletons_of), entities)
+    return Replicator(connection(settings), name, RocksReplica(str(path), skeletons_of), entities, crash=crash)
 
 
 def loop_settings(settings: Settings, component: str) -> LoopSettings:

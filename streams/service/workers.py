@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
+from confluent_kafka import Producer
 
 from streams.config import Settings
 from streams.engine.decide import ENGINE_VERSION, Decider
@@ -15,12 +17,15 @@ from streams.pipeline import registrar as registrar_step
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.errors import RestartNeeded
 from streams.pipeline.loop import Loop
+from streams.pipeline.replicator import no_crash
 from streams.pipeline.step import Step
+from streams.pipeline.transaction import MakeProducer
 from streams.service import wiring
 from streams.telemetry.logging import set_up
 
 Role = Literal["registrar", "gate", "meter", "agents"]
 ROLES: tuple[Role, ...] = ("registrar", "gate", "meter", "agents")
+Crash = Callable[[str], None]
 log = structlog.get_logger()
 
 
@@ -32,8 +37,7 @@ def run_worker(role: Role, settings: Settings) -> int:
         from streams.service.agents import run_agents  # Faust is slow to import, and only this role needs it
 
         return run_agents(settings)
-    step, policy = _STEPS[role](settings)
-    loop = Loop(step, wiring.loop_settings(settings, role), policy=policy)
+    loop = build_loop(role, settings)
     loop.stop_on_signals()
     try:
         loop.run()
@@ -43,20 +47,32 @@ def run_worker(role: Role, settings: Settings) -> int:
     return 0
 
 
-def _registrar(settings: Settings) -> tuple[Step, CommitPolicy]:
-    replicator = wiring.replicator(settings, "registrar", registrar_step.ENTITIES)
+def build_loop(
+    role: Literal["registrar", "gate", "meter"],
+    settings: Settings,
+    *,
+    crash: Crash = no_crash,
+    make_producer: MakeProducer = Producer,
+) -> Loop:
+    """The loop of a role, ready to run. `crash` and `make_producer` are for fault drills. Raises ConfigError."""
+    step, policy = _STEPS[role](settings, crash)
+    return Loop(step, wiring.loop_settings(settings, role), policy=policy, crash=crash, make_producer=make_producer)
+
+
+def _registrar(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
+    replicator = wiring.replicator(settings, "registrar", registrar_step.ENTITIES, crash)
     return registrar_step.Registrar(replicator), registrar_step.POLICY
 
 
-def _gate(settings: Settings) -> tuple[Step, CommitPolicy]:
+def _gate(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     keys = wiring.keys(settings)
-    replicator = wiring.replicator(settings, "gate", gate_step.ENTITIES)
+    replicator = wiring.replicator(settings, "gate", gate_step.ENTITIES, crash)
     decider = Decider(wiring.policies(settings), keys)
     return gate_step.Gate(decider, replicator, f"gate-{settings.instance}"), gate_step.POLICY
 
 
-def _meter(settings: Settings) -> tuple[Step, CommitPolicy]:
-    replicator = wiring.replicator(settings, "meter", ("policy",))
+def _meter(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
+    replicator = wiring.replicator(settings, "meter", ("policy",), crash)
     policies = wiring.policies(settings)
 
     def epoch_ms_at(at_ms: int) -> int:
