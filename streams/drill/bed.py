@@ -1,0 +1,285 @@
+"""A bed for a scenario: topics under a prefix of their own, workers on them, a feeder, a reader, and the oracle.
+
+with Bed(bootstrap, directory, seed=1, name="gate_kills") as bed:
+    bed.prepare()                          # rows, marks, policy
+    gate = bed.start("gate", "g0")         # waits until it has decided nothing; see `ready`
+    feeder = bed.feed(rate=300, changes=2)
+    ...
+    bed.conclude(report, feeder)           # waits for every decision, then asks the oracle
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from streams.config import DEMO_KEYS, Partitions
+from streams.contracts.base import encoder
+from streams.contracts.decisions import Progress
+from streams.contracts.feeds import RegistryValue, key_of
+from streams.contracts.policy import PolicyRow
+from streams.contracts.reputation import SanctionRow
+from streams.contracts.topics import Group
+from streams.drill.feeder import Feeder, producer
+from streams.drill.history import History, Record
+from streams.drill.oracle import Oracle
+from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
+from streams.drill.reader import Reader, read
+from streams.drill.report import ScenarioReport, vacuous
+from streams.drill.world import Changed, World
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.packs import shipped
+from streams.pipeline.gate import ENTITIES
+from streams.pipeline.settings import Connection
+from streams.pipeline.topics import create_topics
+from streams.service.workers import Role
+
+JURISDICTION = "kr"
+_PROGRESS = msgspec.json.Decoder(Progress)
+
+
+class Bed:
+    """Context manager. bootstrap: how the drill itself reaches Kafka. workers_bootstrap: how the workers do, when they
+    go through a proxy. directory: logs, notes and the workers' state. prefix: kept from another bed, else a new one."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        directory: Path,
+        *,
+        seed: int,
+        name: str,
+        partitions: Partitions | None = None,
+        workers_bootstrap: str | None = None,
+        epoch_ms: int = 2000,
+    ) -> None:
+        self.seed, self.name, self.directory = seed, name, directory
+        self.partitions = partitions or Partitions(messages=4, registry=2, reputation=2)
+        self.prefix = f"drill-{name.replace('_', '-')}-{uuid.uuid4().hex[:8]}."
+        self.connection = Connection(bootstrap, self.prefix)
+        self.workers_bootstrap = workers_bootstrap or bootstrap
+        self.keys = Keys(*DEMO_KEYS)
+        self.world = World(seed, now_ms(), epoch_ms=epoch_ms)
+        self.workers: list[Worker] = []
+        self.kills: list[Kill] = []
+        self._encode = encoder().encode
+        self._producer = producer(self.connection)
+        self._publishing = threading.Lock()
+        self._reader: Reader | None = None
+        self._feeder: Feeder | None = None
+
+    def __enter__(self) -> Self:
+        groups: dict[Group, int] = {
+            "messages": self.partitions.messages,
+            "registry": self.partitions.registry,
+            "reputation": self.partitions.reputation,
+            "single": 1,
+        }
+        create_topics(self.connection, groups)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._feeder is not None:
+                self._feeder.stop()
+        except DrillStuck:
+            if error is None:
+                raise
+        finally:
+            for worker in self.workers:
+                if worker.alive:
+                    worker.resume()
+                    worker.kill()
+            if self._reader is not None:
+                self._reader.stop()
+            self._producer.flush(5)
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    def policies(self) -> Policies:
+        """Fresh policies over the shipped packs."""
+        return Policies(shipped(), JURISDICTION)
+
+    def prepare(self) -> None:
+        """Publish the world's first rows, marks and policy, as their writers would."""
+        self.publish(Changed("policy", JURISDICTION, self.world.policy, 0))
+        for row in [*self.world.blocks(), *self.world.rows.values()]:
+            self.publish(Changed("registry", row.key, row, 0))
+        for partition, mark in self.world.marks(self.partitions.registry):
+            self.publish(Changed("registry", key_of(mark), mark, 0), partition)
+        self.flush()
+
+    def publish(self, change: Changed, partition: int = -1) -> None:
+        """Write a row to its topic and its history, in the place of registrar, sanction agent and `policy publish`."""
+        with self._publishing:
+            for entity in (change.entity, f"{change.entity}.history"):
+                self.send(entity, change.key, change.value, partition)
+
+    def send(
+        self,
+        entity: str,
+        key: str,
+        value: RegistryValue | SanctionRow | PolicyRow | msgspec.Struct,
+        partition: int = -1,
+    ) -> None:
+        """One record to an entity's topic, keyed as all are; `flush` waits for it."""
+        self._producer.produce(self.connection.topic(entity), self._encode(value), key.encode(), partition)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Wait until everything sent is acknowledged. Raises DrillStuck."""
+        if self._producer.flush(30):
+            raise DrillStuck("Kafka has not taken the drill's own records within 30 s")
+
+    # -- workers -------------------------------------------------------------------------------------------------
+
+    def environment(self, instance: str, state: str = "state") -> dict[str, str]:
+        """The settings of a worker. state: name of its state directory under the bed's."""
+        return {
+            "DUALBLOCK_BOOTSTRAP": self.workers_bootstrap,
+            "DUALBLOCK_PREFIX": self.prefix,
+            "DUALBLOCK_STATE_DIR": str(self.directory / state),
+            "DUALBLOCK_INSTANCE": instance,
+            "DUALBLOCK_JURISDICTION": JURISDICTION,
+            "DUALBLOCK_ALLOW_DEMO_KEYS": "true",
+            "DUALBLOCK_LOG_LEVEL": "info",
+            "DUALBLOCK_LOG_FORMAT": "json",
+            **{f"DUALBLOCK_PARTITIONS__{k.upper()}": str(v) for k, v in self.partitions.model_dump().items()},
+        }
+
+    def start(
+        self,
+        role: Role,
+        instance: str,
+        *,
+        crash: str = "",
+        wrap: Sequence[str] = (),
+        state: str = "state",
+        environment: Mapping[str, str] | None = None,
+    ) -> Worker:
+        """Start a worker (`streams.drill.worker`); does not wait for it. environment: laid over its settings."""
+        own = {**self.environment(instance, state), **(environment or {})}
+        worker = spawn(role, instance, own, self.directory / "logs", crash=crash, wrap=wrap)
+        self.workers.append(worker)
+        return worker
+
+    def kill(self, worker: Worker) -> Kill:
+        """SIGKILL a worker, and remember it."""
+        found = worker.kill()
+        self.kills.append(found)
+        return found
+
+    def killed(self, worker: Worker, within_s: float) -> Kill:
+        """Wait until a worker killed itself at its crash point; SIGKILL when it doesn't come there in time."""
+        found = worker.killed(within_s)
+        if found is None:
+            return self.kill(worker)
+        self.kills.append(found)
+        return found
+
+    # -- load and reading ----------------------------------------------------------------------------------------
+
+    def feed(self, *, rate: float = 300.0, changes: float = 0.0) -> Feeder:
+        """Start feeding messages, and changes that this bed publishes itself; per second."""
+        self._feeder = Feeder(
+            self.connection, self.world, self.policies(), rate=rate, changes=changes, publish=self.publish
+        ).start()
+        return self._feeder
+
+    @property
+    def reader(self) -> Reader:
+        """The read_committed reader of decisions; follows from the first time that it is asked for."""
+        if self._reader is None:
+            self._reader = Reader(self.connection)
+        return self._reader
+
+    def read(self, entity: str, *, committed: bool = True) -> list[Record]:
+        """Everything in a topic, to its end."""
+        return read(self.connection, entity, committed=committed)
+
+    def progress(self) -> dict[tuple[str, str, int], Progress]:
+        """The last progress by (component, entity, partition)."""
+        found: dict[tuple[str, str, int], Progress] = {}
+        for record in self.read("progress"):
+            one = _PROGRESS.decode(record.value)
+            entity = one.topic.removeprefix(self.prefix).removesuffix(".v1")
+            found[one.component, entity, one.partition] = one
+        return found
+
+    def settled(self, component: str, entity: str) -> bool:
+        """Whether a component has processed everything that can be read of a topic now."""
+        ends: dict[int, int] = {}
+        for record in self.read(entity):
+            ends[record.partition] = record.offset + 1
+        progress = self.progress()
+        return all(
+            (found := progress.get((component, entity, p))) is not None and found.next_offset >= end
+            for p, end in ends.items()
+        )
+
+    def settle(self, stages: Sequence[tuple[str, str]], within_s: float) -> None:
+        """Wait until each (component, entity) is settled, in turn. Raises DrillStuck."""
+        deadline = time.monotonic() + within_s
+        for component, entity in stages:
+            while not self.settled(component, entity):
+                if time.monotonic() > deadline:
+                    raise DrillStuck(f"{component} has not come to the end of {entity} within {within_s:g} s")
+                time.sleep(0.1)
+
+    def history(self) -> History:
+        """All states of all rows, by the history topics."""
+        history = History()
+        for entity in ENTITIES:
+            history.add(entity, self.read(f"{entity}.history"))
+        return history
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def conclude(
+        self,
+        report: ScenarioReport,
+        feeder: Feeder,
+        *,
+        within_s: float = 60.0,
+        kills: bool = True,
+        replay: bool = True,
+        unanswered: frozenset[tuple[int, int]] = frozenset(),
+        ahead_ms: Mapping[str, int] | None = None,
+    ) -> None:
+        """Stop feeding, wait for every decision, judge, and fill the report.
+
+        kills: the run must have torn transactions, or it is vacuous. replay: the whole must equal an embedded replay
+        (every change counted from at least 2 s ahead). unanswered, ahead_ms: see `Oracle.judge`.
+        """
+        inputs = feeder.stop()
+        try:
+            self.reader.wait(len(inputs) - len(unanswered), within_s)
+        except DrillStuck as stuck:
+            report.problems.append(str(stuck))
+        self.flush()
+        committed, raw = self.read("decisions"), self.read("decisions", committed=False)
+        report.inputs += len(inputs)
+        report.committed += len(committed)
+        report.raw += len(raw)
+        self.count_kills(report)
+        if kills:
+            report.problems += vacuous(report.kills, report.kills_in_transaction, report.raw, report.committed)
+        oracle = Oracle(self.history(), self.keys, JURISDICTION)
+        oracle.judge(inputs, committed, unanswered=unanswered, ahead_ms=ahead_ms).into(report)
+        if replay and (unlike := oracle.unlike_replay(inputs, committed)):
+            report.problems.append(f"{len(unlike)} decisions differ from an embedded replay, e.g. {unlike[0]}")
+
+    def count_kills(self, report: ScenarioReport) -> None:
+        """Put the kills so far into a report."""
+        report.kills = len(self.kills)
+        report.kills_in_transaction = sum(kill.in_transaction for kill in self.kills)

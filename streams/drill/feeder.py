@@ -1,0 +1,107 @@
+"""A steady feeder: messages at a bounded rate, and changes of the control plane, each stamped with the wall clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from streams.contracts.base import encoder
+from streams.drill.processes import DrillStuck, now_ms
+from streams.drill.world import Changed, World
+from streams.engine.policy import Policies
+from streams.engine.senders import classify
+from streams.pipeline.settings import Connection
+
+_TICK_S = 0.02
+_FLUSH_S = 60.0
+
+
+def producer(connection: Connection) -> Producer:
+    """An idempotent producer that keys as every other one of the project does."""
+    return Producer(
+        {
+            **connection.base(),
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "linger.ms": 2,
+            "compression.type": "lz4",
+        }
+    )
+
+
+class Feeder:
+    """Feeds until `stop`. rate: messages per second. changes: per second; `publish` brings each where it belongs.
+
+    sent: the bytes of every acknowledged event by (partition, offset). changed: what was published.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        world: World,
+        policies: Policies,
+        *,
+        rate: float,
+        changes: float = 0.0,
+        publish: Callable[[Changed], None] | None = None,
+    ) -> None:
+        self.sent: dict[tuple[int, int], bytes] = {}
+        self.changed: list[Changed] = []
+        self._topic, self._world = connection.topic("messages"), world
+        self._grammar = policies.default.pack.grammar
+        self._rate, self._changes, self._publish = rate, changes, publish
+        self._producer = producer(connection)
+        self._encode = encoder().encode
+        self._failed: list[str] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="drill-feeder", daemon=True)
+
+    def start(self) -> Feeder:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        begun, fed, changed = time.monotonic(), 0, 0
+        try:
+            while not self._stopping.is_set():
+                passed = time.monotonic() - begun
+                while fed < passed * self._rate:
+                    self._feed(fed)
+                    fed += 1
+                while self._publish is not None and changed < passed * self._changes:
+                    change = self._world.change(changed, now_ms())
+                    self._publish(change)
+                    self.changed.append(change)
+                    changed += 1
+                self._producer.poll(0)
+                time.sleep(_TICK_S)
+        except Exception as error:
+            self._failed.append(repr(error))
+
+    def _feed(self, number: int) -> None:
+        message = self._world.message(number, now_ms())
+        key = classify(message.sender.address, message.sender.ton, self._grammar).key
+        raw = self._encode(message)
+        self._producer.produce(
+            self._topic, raw, key.encode(), on_delivery=lambda error, where: self._delivered(raw, error, where)
+        )
+
+    def _delivered(self, raw: bytes, error: KafkaError | None, where: Message) -> None:
+        if error is not None:
+            self._failed.append(error.str())
+        else:
+            self.sent[where.partition() or 0, where.offset() or 0] = raw
+
+    def stop(self) -> dict[tuple[int, int], bytes]:
+        """Stop, wait for acknowledgements and answer what was sent. Raises DrillStuck when something was not taken."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(10)
+        left = self._producer.flush(_FLUSH_S)
+        if left or self._failed:
+            raise DrillStuck(f"{left} events were not acknowledged; {self._failed[:3]}")
+        return self.sent

@@ -1,0 +1,177 @@
+"""Compute a decision again from the rows that it says it read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice, product
+from typing import NamedTuple
+
+import msgspec
+
+from streams.contracts.base import encoder
+from streams.contracts.decisions import Decision
+from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.policy import PolicyRow
+from streams.contracts.registry import Row
+from streams.contracts.reputation import SanctionRow
+from streams.drill.history import NO_ROW, History, State, version_at
+from streams.engine.decide import Decider
+from streams.engine.intake import InvalidEvent, read_message
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.engine.skeleton import skeletons_of
+from streams.packs import shipped
+from streams.replica.changes import Entity, Value
+from streams.replica.marks import Marks
+
+#: Rows of one version can differ (an end was added); so many combinations are tried before a decision is called wrong.
+_TRIES = 64
+
+
+class Read(NamedTuple):
+    """A row that a decision read, and the version that it names for it."""
+
+    entity: Entity
+    key: str
+    named: str
+
+
+class Recomputed(NamedTuple):
+    """value: canonical bytes without `observed`, None where no policy has the hash that the decision names."""
+
+    value: bytes | None
+    reads: tuple[Read, ...] = ()
+
+
+class GuidedView:
+    """A `View` that answers each read with a state whose version at e is the one that the decision names for it.
+
+    The n-th distinct key asked for is the n-th version in `versions.read`. Heartbeats and manifests are those of the
+    end: they count by their own times.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history, self._marks = history, Marks()
+        for (key, partition), mark in history.marks.items():
+            self._marks.put(key, partition, mark)
+        self._skeletons = _skeletons(history)
+        self.feed, self.manifests = self._marks.feed, self._marks.manifests
+        self.policy_row: PolicyRow | None = None
+        self.begin((), 0, {})
+
+    def begin(self, named: tuple[str, ...], e_ms: int, choice: dict[str, int]) -> None:
+        """Get ready for one decision. choice: which of several fitting states a key gets (0, or absent: the newest)."""
+        self._named, self._e_ms, self._choice = named, e_ms, choice
+        self.reads: list[Read] = []
+        self.several: dict[str, int] = {}
+        self._held: dict[tuple[Entity, str], Value | None] = {}
+
+    def _read(self, entity: Entity, key: str) -> Value | None:
+        place = (entity, key)
+        if place not in self._held:
+            number = len(self.reads)
+            named = self._named[number] if number < len(self._named) else NO_ROW
+            self.reads.append(Read(entity, key, named))
+            states = self._history.states(entity, key)
+            fit = [s.value for s in reversed(states) if version_at(s.value, self._e_ms) == named]
+            if len(fit) > 1:
+                self.several[key] = len(fit)
+            at = self._choice.get(key, 0)
+            self._held[place] = fit[at] if at < len(fit) else None
+        return self._held[place]
+
+    def row(self, key: str) -> Row | None:
+        """A registry row."""
+        value = self._read("registry", key)
+        return None if isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow) else value
+
+    def sanctions(self, subject: str) -> SanctionRow | None:
+        """A subject's sanctions."""
+        value = self._read("sanctions", subject)
+        return value if isinstance(value, SanctionRow) else None
+
+    def policy(self, jurisdiction: str) -> PolicyRow | None:
+        """The policy state under test."""
+        return self.policy_row
+
+    def lookalikes(self, skeleton: str) -> tuple[str, ...]:
+        """Keys by skeleton, over every row that ever was."""
+        return self._skeletons.get(skeleton, ())
+
+
+class Recomputer:
+    """Decides again, at the versions that a decision names."""
+
+    def __init__(self, history: History, keys: Keys, jurisdiction: str) -> None:
+        self._history, self._jurisdiction, self._encode = history, jurisdiction, encoder().encode
+        self._view = GuidedView(history)
+        self._policies: list[tuple[State, Decider]] = [
+            (state, Decider(Policies(shipped(), jurisdiction), keys))
+            for state in history.states("policy", jurisdiction)
+        ]
+
+    def again(self, raw: bytes, decision: Decision) -> Recomputed:
+        """The decision's own bytes where any reading of its versions gives them, else the last that was tried."""
+        said = self._encode(msgspec.structs.replace(decision, observed=None))
+        last = Recomputed(None)
+        for last in self._attempts(raw, decision):
+            if last.value == said:
+                break
+        return last
+
+    def _attempts(self, raw: bytes, decision: Decision) -> Iterator[Recomputed]:
+        try:
+            read_message(raw)
+        except InvalidEvent as invalid:
+            answer = self._policies[0][1].invalid(raw, invalid.reason)
+            yield Recomputed(None if answer is None else self._encode(answer))
+            return
+        for state, decider in reversed(self._policies):
+            self._view.policy_row = state.value if isinstance(state.value, PolicyRow) else None
+            if decider.policies.at(self._view, decision.event_time_ms).version != decision.versions.policy:
+                continue
+            yield self._compute(decider, raw, decision, {})
+            several = dict(self._view.several)
+            for choice in islice(product(*(range(count) for count in several.values())), 1, _TRIES):
+                yield self._compute(decider, raw, decision, dict(zip(several, choice, strict=True)))
+
+    def _compute(self, decider: Decider, raw: bytes, decision: Decision, choice: dict[str, int]) -> Recomputed:
+        named = tuple(decision.versions.read.split(",")) if decision.versions.read else ()
+        self._view.begin(named, decision.event_time_ms, choice)
+        message, flags = read_message(raw)
+        made = self._encode(decider.decide(message, raw, self._view, flags))
+        return Recomputed(made, tuple(self._view.reads))
+
+    def superseded(self, reads: tuple[Read, ...], decision: Decision, known_ms: int) -> list[tuple[str, str, str]]:
+        """(key, version named, version readable by `known_ms`) where a newer one should have been read."""
+        found: list[tuple[str, str, str]] = []
+        e_ms = decision.event_time_ms
+        for entity, key, named in reads:
+            states = self._history.states(entity, key)
+            allowed = [version_at(s.value, e_ms) for s in states[_newest(states, known_ms) :]]
+            if named not in allowed:
+                found.append((key, named, allowed[0]))
+        if reads:
+            states = [state for state, _ in self._policies]
+            hashes = [self._policy_at(n, e_ms) for n in range(_newest(states, known_ms), len(states))]
+            if decision.versions.policy not in hashes:
+                found.append(("policy", decision.versions.policy, hashes[0]))
+        return found
+
+    def _policy_at(self, number: int, e_ms: int) -> str:
+        state, decider = self._policies[number]
+        self._view.policy_row = state.value if isinstance(state.value, PolicyRow) else None
+        return decider.policies.at(self._view, e_ms).version
+
+
+def _newest(states: list[State], known_ms: int) -> int:
+    return max(n for n, state in enumerate(states) if state.readable_ms <= known_ms)
+
+
+def _skeletons(history: History) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = {}
+    for (entity, key), value in history.rows.items():
+        if entity == "registry" and not isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow):
+            for skeleton in skeletons_of(value):
+                found.setdefault(skeleton, set()).add(key)
+    return {skeleton: tuple(sorted(keys)) for skeleton, keys in found.items()}

@@ -1,0 +1,143 @@
+"""`python -m streams.drill.worker ROLE`: a worker with crash points. The ordinary workers never import this.
+
+DRILL_CRASH: `POINT:N` dies at the N-th passing of a point; for agents `AGENT:N:POINT` dies at POINT while AGENT handles
+its N-th event or a later one. DRILL_NOTE: file that holds the last point passed. Settings as for `dualblock ROLE`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from confluent_kafka import Producer
+
+from streams.agents.app import AgentApp
+from streams.agents.deadletter import Delivery
+from streams.agents.steps import AgentStep, Handled, TableSpec
+from streams.agents.worker import run_worker as run_agents_app
+from streams.config import Settings, load
+from streams.drill.notes import Note
+from streams.engine.view import View
+from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.settings import Config
+from streams.service.agents import agent_steps, build_agents
+from streams.service.workers import ROLES, build_loop
+from streams.telemetry.logging import set_up
+
+#: Points at which what was produced is pushed out first, so that the torn transaction stands on the log.
+_PUSHED = frozenset({"after-flush", "after-send-offsets"})
+_PUSH_S = 5.0
+
+
+def _die(note: Note, point: str) -> None:
+    note.write(f"!{point}")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def loop_crash(note: Note, order: str, push: Callable[[], object]) -> Callable[[str], None]:
+    """The `crash` of a loop and its replicator. order: `POINT:N` or ''."""
+    point, _, number = order.partition(":")
+    passed = Counter[str]()
+
+    def at(name: str) -> None:
+        note.write(name)
+        if name != point:
+            return
+        passed[name] += 1
+        if passed[name] >= int(number or 1):
+            if name in _PUSHED:
+                push()
+            _die(note, name)
+
+    return at
+
+
+class Watched:
+    """An agent's step that notes who is at work; everything else is the step's."""
+
+    def __init__(self, step: AgentStep, begun: Callable[[str], None]) -> None:
+        self._step, self._begun = step, begun
+        self.name: str = step.name
+        self.inputs: tuple[str, ...] = step.inputs
+        self.dead: str = step.dead
+        self.table: TableSpec | None = step.table
+
+    def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
+        """What the step says."""
+        self._begun(self.name)
+        return self._step.handle(entity, delivery, view)
+
+
+class AgentCrash:
+    """The `crash_points` of the agents. order: `AGENT:N:POINT` or ''."""
+
+    def __init__(self, note: Note, order: str) -> None:
+        self._note = note
+        self._agent, _, rest = order.partition(":")
+        number, _, self._point = rest.partition(":")
+        self._number = int(number or 1)
+        self._seen = Counter[str]()
+        self._running = ""
+        self.app: AgentApp | None = None
+
+    def begun(self, agent: str) -> None:
+        """An agent takes an event."""
+        self._running = agent
+        self._seen[agent] += 1
+
+    def __call__(self, point: str) -> None:
+        self._note.write(point)
+        # Commits come on a timer, whoever is at work.
+        at_work = self._running == self._agent or point == "before-commit"
+        if point == self._point and at_work and self._seen[self._agent] >= self._number:
+            unacknowledged = self.app is not None and len(self.app.outbox) > 0
+            _die(self._note, point if unacknowledged else f"{point} acknowledged")
+
+
+def run_loop(role: Literal["registrar", "gate", "meter"], settings: Settings, note: Note, order: str) -> int:
+    """Run registrar, gate or meter; exit code as the ordinary worker's."""
+    held: list[Producer] = []
+
+    def make_producer(config: Config) -> Producer:
+        held[:] = [Producer(config)]
+        return held[0]
+
+    crash = loop_crash(note, order, lambda: held[0].flush(_PUSH_S))
+    loop = build_loop(role, settings, crash=crash, make_producer=make_producer)
+    loop.stop_on_signals()
+    try:
+        loop.run()
+    except RestartNeeded as error:
+        print(f"restart needed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_agents(settings: Settings, note: Note, order: str) -> int:
+    """Run the agents."""
+    crash = AgentCrash(note, order)
+    steps: Sequence[AgentStep] = [Watched(step, crash.begun) for step in agent_steps(settings)]
+    crash.app = build_agents(settings, crash, steps)
+    return run_agents_app(crash.app)
+
+
+def main() -> int:
+    """Exit code: that of the worker, 2 for a wrong role."""
+    role = next((r for r in ROLES if sys.argv[1:] == [r]), None)
+    if role is None:
+        print(f"usage: python -m streams.drill.worker {'|'.join(ROLES)}", file=sys.stderr)
+        return 2
+    settings = load()
+    set_up(getattr(logging, settings.log_level.upper()), settings.log_format)
+    note, order = Note(Path(os.environ["DRILL_NOTE"])), os.environ.get("DRILL_CRASH", "")
+    return run_agents(settings, note, order) if role == "agents" else run_loop(role, settings, note, order)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
