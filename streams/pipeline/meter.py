@@ -87,7 +87,7 @@ class Meter:
                 outputs.append(Output("traffic", subject.encode(), self._encode(delta)))
         # After the deltas, so that in every partition a watermark stands behind what it speaks of.
         for partition in positions:
-            outputs += self._watermark(partition, partition in ended, now_ms)
+            outputs += self._watermark(partition, False, now_ms)
         return outputs
 
     def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
@@ -113,9 +113,12 @@ class Meter:
         return [Output("traffic", key, value, target) for target in range(self._traffic_partitions)]
 
     def _closed(self, partition: int, at_end: bool, now_ms: int) -> int:
-        """The last epoch that is over for a partition: the one before its newest event; at its end the one before the
-        newest event of any partition. Only a meter that has heard nothing for two epochs believes the wall clock:
-        traffic of the past (a replay, a backlog) must not be closed because it is past.
+        """The last epoch that is over for a partition: the one before its newest event.
+
+        While nothing is left to read anywhere (`idle`), the one before the newest event of any partition: an end that
+        was told a while ago proves nothing beside records of another partition that have come since. Only a meter that
+        has heard nothing for two epochs believes the wall clock: traffic of the past (a replay, a backlog) must not be
+        closed because it is past.
         """
         newest = max(self.newest_ms.values(), default=0) if at_end else self.newest_ms.get(partition, 0)
         epoch = epoch_of(newest, self._epoch_ms_at(newest)) - 1
