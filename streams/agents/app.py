@@ -11,7 +11,7 @@ from faust.types.transports import TransportT
 from yarl import URL
 
 from streams.agents.emit import Emitter
-from streams.agents.errors import WorkerFailed
+from streams.agents.errors import StateFailed, WorkerFailed
 from streams.agents.gate import Turnstile
 from streams.agents.outbox import Outbox
 from streams.agents.progress import Progress
@@ -71,6 +71,7 @@ class AgentApp(faust.App):
         self.closed = False
         self.on_failure: Callable[[WorkerFailed], None] = _ignore
         self.on_ready: Callable[[], None] = _ready
+        self.on_recovered: list[Callable[[], None]] = []
         self.gate = Turnstile()
         self.outbox = Outbox(timeout_s=settings.delivery_timeout_s, on_failure=lambda why: self.on_failure(why))
         self.emitter = Emitter(lambda: self.producer, max_record_bytes=settings.max_record_bytes)
@@ -93,6 +94,12 @@ class AgentApp(faust.App):
     def on_rebalance_end(self) -> None:
         super().on_rebalance_end()
         if not self.closed:
+            try:
+                for tell in self.on_recovered:
+                    tell()
+            except Exception as error:
+                self.outbox.fail(StateFailed(f"The recovered tables can't be read: {error!r}"))
+                return
             cast(Consumer, self.consumer).release_sources()
             self.gate.open()
             self.on_ready()

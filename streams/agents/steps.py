@@ -5,26 +5,32 @@ Faust drives steps in production (`bind`); the simulation and tests drive the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from streams.agents.agent import agent
 from streams.agents.context import Context
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
-from streams.agents.tables import Step, apply, bytes_table
+from streams.agents.tables import Step, Table, apply, bytes_table
 from streams.contracts.topics import topic_name
 from streams.engine.view import View
 
 
 class TableSpec(NamedTuple):
-    """A step's table. changelog: entity of a public topic that is its changelog, or None for a private one."""
+    """A step's table. changelog: entity of a public topic that is its changelog, or None for a private one.
+
+    recovered: told (partition, state) of every key after a start or a rebalance, before any event; for what a step
+    remembers beside its table and can't do without.
+    """
 
     name: str
     read: Callable[[bytes], Any]
     write: Callable[[Any], bytes]
     changelog: str | None = None
+    recovered: Callable[[Iterable[tuple[int, Any]]], None] | None = None
 
 
 class Effect(NamedTuple):
@@ -86,6 +92,10 @@ class Names:
         return topic_name(entity, self._prefix)
 
 
+def _tell(recovered: Callable[[Iterable[tuple[int, Any]]], None], table: Table[Any]) -> None:
+    recovered(table.states())
+
+
 def bind(context: Context, step: AgentStep) -> None:
     """Let Faust drive a step: every effect is set and every output sent, also for an event that was applied before."""
     app = context.app
@@ -97,6 +107,8 @@ def bind(context: Context, step: AgentStep) -> None:
         table = bytes_table(
             app, spec.name, app.settings.partitions, changelog_topic=changelog, read=spec.read, write=spec.write
         )
+        if spec.recovered is not None:
+            app.on_recovered.append(partial(_tell, spec.recovered, table))
 
     @agent(app, step.name, topics=list(entities), dead_letters=context.topic(step.dead))
     async def handle(delivery: Delivery) -> int:

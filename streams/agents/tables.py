@@ -1,6 +1,6 @@
 """Agents' tables, and the only way to write them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import faust
@@ -51,6 +51,18 @@ class Table(Generic[S]):
             return self.read(stored)
         except Exception as error:
             raise Refused("STATE_UNREADABLE", f"table {self.inner.name}, {error!r}") from error
+
+    def states(self) -> Iterator[tuple[int, S]]:
+        """(partition, state) of every key in this worker's partitions. Reads the whole store.
+
+        A state that `read` does not understand is left out; `get` says so when an event asks for it.
+        """
+        for key, stored in self.inner.items():
+            try:
+                state = self.read(stored)
+            except Exception:
+                continue
+            yield (murmur2(key) & 0x7FFFFFFF) % self.inner.partitions, state
 
 
 def bytes_table(

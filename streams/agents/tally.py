@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from streams.agents.codec import decoded, output
@@ -24,7 +26,7 @@ class Closing:
     """Up to which epoch the meter has closed, by partition of `traffic`, and which subjects wait for it.
 
     In memory only: after a restart nothing is closed until the meter speaks again, and until then a rate is UNKNOWN.
-    A subject whose wait was forgotten is judged with its next vote or delivery.
+    Who waits is read from the table again, or votes whose epoch closes after a crash would never be judged.
     """
 
     def __init__(self, decision_partitions: int) -> None:
@@ -47,6 +49,12 @@ class Closing:
         held = self._waiting.setdefault(partition, set())
         (held.add if waiting(state) else held.discard)(state.subject)
 
+    def recovered(self, states: Iterable[tuple[int, Tally]]) -> None:
+        """All states of this worker's partitions, by partition."""
+        self._waiting.clear()
+        for partition, state in states:
+            self.note(partition, state)
+
     def waiting(self, partition: int) -> list[str]:
         """The subjects that wait, in order."""
         return sorted(self._waiting.get(partition, ()))
@@ -58,11 +66,11 @@ class TallyAgent:
     name = "tally"
     inputs = ("votes", "traffic")
     dead = "votes.dead"
-    table = TableSpec("tallies", _TALLY.decode, msgspec.json.encode)
 
     def __init__(self, names: Names, policies: Policies, decision_partitions: int) -> None:
         self._findings, self._policies = names.topic("findings"), policies
         self._closing = Closing(decision_partitions)
+        self.table = TableSpec("tallies", _TALLY.decode, msgspec.json.encode, recovered=self._closing.recovered)
 
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Count a vote, add a delta, or judge what waited for a watermark."""
