@@ -45,6 +45,7 @@ class Worker:
     instance: str
     process: subprocess.Popen[bytes]
     note: Note
+    orders: Note
     log: Path
     started_s: float = field(default_factory=time.monotonic)
 
@@ -52,6 +53,10 @@ class Worker:
     def alive(self) -> bool:
         """It has not ended."""
         return self.process.poll() is None
+
+    def order(self, crash: str) -> None:
+        """Give a crash order to the running worker; see `streams.drill.worker`."""
+        self.orders.write(crash)
 
     def kill(self) -> Kill:
         """SIGKILL, wherever it is."""
@@ -115,11 +120,12 @@ def spawn(
 ) -> Worker:
     """Start `streams.drill.worker`. crash: see there. wrap: a command to run it under (`faketime …`, `prlimit …`)."""
     directory.mkdir(parents=True, exist_ok=True)
-    note, log = directory / f"{role}-{instance}.note", directory / f"{role}-{instance}.log"
+    note, order, log = (directory / f"{role}-{instance}.{what}" for what in ("note", "order", "log"))
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DUALBLOCK_", "DRILL_"))}
-    own = {**inherited, **environment, "DRILL_NOTE": str(note), "DRILL_CRASH": crash, "PYTHONWARNINGS": "ignore"}
-    page = Note(note)
+    own = {**inherited, **environment, "DRILL_NOTE": str(note), "DRILL_ORDER": str(order), "PYTHONWARNINGS": "ignore"}
+    page, orders = Note(note), Note(order)
     page.write("")
+    orders.write(crash)
     with log.open("ab") as out:
         process = subprocess.Popen(
             [*wrap, sys.executable, "-m", "streams.drill.worker", role],
@@ -128,7 +134,7 @@ def spawn(
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
-    return Worker(role, instance, process, page, log)
+    return Worker(role, instance, process, page, orders, log)
 
 
 def now_ms() -> int:

@@ -1,7 +1,8 @@
 """`python -m streams.drill.worker ROLE`: a worker with crash points. The ordinary workers never import this.
 
-DRILL_CRASH: `POINT:N` dies at the N-th passing of a point; for agents `AGENT:N:POINT` dies at POINT while AGENT handles
-its N-th event or a later one. DRILL_NOTE: file that holds the last point passed. Settings as for `dualblock ROLE`.
+DRILL_ORDER: file that holds the crash order, which may change while the worker runs: `POINT:N` dies at the N-th passing
+of a point from then on; for agents `AGENT:N:POINT` dies at POINT while AGENT handles its N-th event or a later one.
+DRILL_NOTE: file that holds the last point passed. Settings as for `dualblock ROLE`.
 """
 
 from __future__ import annotations
@@ -40,17 +41,20 @@ def _die(note: Note, point: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def loop_crash(note: Note, order: str, push: Callable[[], object]) -> Callable[[str], None]:
-    """The `crash` of a loop and its replicator. order: `POINT:N` or ''."""
-    point, _, number = order.partition(":")
-    passed = Counter[str]()
+def loop_crash(note: Note, orders: Note, push: Callable[[], object]) -> Callable[[str], None]:
+    """The `crash` of a loop and its replicator. orders: holds `POINT:N`, or nothing."""
+    order, passed = "", 0
 
     def at(name: str) -> None:
+        nonlocal order, passed
         note.write(name)
+        if (now := orders.read()) != order:
+            order, passed = now, 0
+        point, _, number = order.partition(":")
         if name != point:
             return
-        passed[name] += 1
-        if passed[name] >= int(number or 1):
+        passed += 1
+        if passed >= int(number or 1):
             if name in _PUSHED:
                 push()
             _die(note, name)
@@ -75,32 +79,36 @@ class Watched:
 
 
 class AgentCrash:
-    """The `crash_points` of the agents. order: `AGENT:N:POINT` or ''."""
+    """The `crash_points` of the agents. orders: holds `AGENT:N:POINT`, or nothing."""
 
-    def __init__(self, note: Note, order: str) -> None:
-        self._note = note
-        self._agent, _, rest = order.partition(":")
-        number, _, self._point = rest.partition(":")
-        self._number = int(number or 1)
+    def __init__(self, note: Note, orders: Note) -> None:
+        self._note, self._orders = note, orders
+        self._order = ""
         self._seen = Counter[str]()
         self._running = ""
         self.app: AgentApp | None = None
 
     def begun(self, agent: str) -> None:
         """An agent takes an event."""
+        if (now := self._orders.read()) != self._order:
+            self._order = now
+            self._seen.clear()
         self._running = agent
         self._seen[agent] += 1
 
     def __call__(self, point: str) -> None:
         self._note.write(point)
+        if not self._order:
+            return
+        agent, number, wanted = self._order.split(":")
         # Commits come on a timer, whoever is at work.
-        at_work = self._running == self._agent or point == "before-commit"
-        if point == self._point and at_work and self._seen[self._agent] >= self._number:
+        at_work = self._running == agent or point == "before-commit"
+        if point == wanted and at_work and self._seen[agent] >= int(number):
             unacknowledged = self.app is not None and len(self.app.outbox) > 0
             _die(self._note, point if unacknowledged else f"{point} acknowledged")
 
 
-def run_loop(role: Literal["registrar", "gate", "meter"], settings: Settings, note: Note, order: str) -> int:
+def run_loop(role: Literal["registrar", "gate", "meter"], settings: Settings, note: Note, orders: Note) -> int:
     """Run registrar, gate or meter; exit code as the ordinary worker's."""
     held: list[Producer] = []
 
@@ -108,7 +116,7 @@ def run_loop(role: Literal["registrar", "gate", "meter"], settings: Settings, no
         held[:] = [Producer(config)]
         return held[0]
 
-    crash = loop_crash(note, order, lambda: held[0].flush(_PUSH_S))
+    crash = loop_crash(note, orders, lambda: held[0].flush(_PUSH_S))
     loop = build_loop(role, settings, crash=crash, make_producer=make_producer)
     loop.stop_on_signals()
     try:
@@ -119,9 +127,9 @@ def run_loop(role: Literal["registrar", "gate", "meter"], settings: Settings, no
     return 0
 
 
-def run_agents(settings: Settings, note: Note, order: str) -> int:
+def run_agents(settings: Settings, note: Note, orders: Note) -> int:
     """Run the agents."""
-    crash = AgentCrash(note, order)
+    crash = AgentCrash(note, orders)
     steps: Sequence[AgentStep] = [Watched(step, crash.begun) for step in agent_steps(settings)]
     crash.app = build_agents(settings, crash, steps)
     return run_agents_app(crash.app)
@@ -135,8 +143,8 @@ def main() -> int:
         return 2
     settings = load()
     set_up(getattr(logging, settings.log_level.upper()), settings.log_format)
-    note, order = Note(Path(os.environ["DRILL_NOTE"])), os.environ.get("DRILL_CRASH", "")
-    return run_agents(settings, note, order) if role == "agents" else run_loop(role, settings, note, order)
+    note, orders = (Note(Path(os.environ[name])) for name in ("DRILL_NOTE", "DRILL_ORDER"))
+    return run_agents(settings, note, orders) if role == "agents" else run_loop(role, settings, note, orders)
 
 
 if __name__ == "__main__":
