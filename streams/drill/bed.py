@@ -2,7 +2,7 @@
 
 with Bed(bootstrap, directory, seed=1, name="gate_kills") as bed:
     bed.prepare()                          # rows, marks, policy
-    gate = bed.start("gate", "g0")         # waits until it has decided nothing; see `ready`
+    gate = bed.start("gate", "g0")         # does not wait for it
     feeder = bed.feed(rate=300, changes=2)
     ...
     bed.conclude(report, feeder)           # waits for every decision, then asks the oracle
@@ -103,6 +103,7 @@ class Bed:
             if self._reader is not None:
                 self._reader.stop()
             self._producer.flush(5)
+            self._producer.close()
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
@@ -204,8 +205,12 @@ class Bed:
         return self._reader
 
     def read(self, entity: str, *, committed: bool = True) -> list[Record]:
-        """Everything in a topic, to its end."""
-        return read(self.connection, entity, committed=committed)
+        """Everything in an entity's topic, to its end."""
+        return read(self.connection, self.connection.topic(entity), committed=committed)
+
+    def read_topic(self, name: str) -> list[Record]:
+        """Everything in a topic that no entity has, such as a table's changelog."""
+        return read(self.connection, name)
 
     def progress(self) -> dict[tuple[str, str, int], Progress]:
         """The last progress by (component, entity, partition)."""

@@ -56,6 +56,7 @@ class Feeder:
         self._producer = producer(connection)
         self._encode = encoder().encode
         self._failed: list[str] = []
+        self._closed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="drill-feeder", daemon=True)
 
@@ -101,7 +102,11 @@ class Feeder:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(10)
+        if self._closed:
+            return self.sent
         left = self._producer.flush(_FLUSH_S)
+        self._producer.close()
+        self._closed = True
         if left or self._failed:
             raise DrillStuck(f"{left} events were not acknowledged; {self._failed[:3]}")
         return self.sent

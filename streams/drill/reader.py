@@ -12,7 +12,6 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 from streams.drill.history import Record
 from streams.drill.processes import DrillStuck, Kill, now_ms
 from streams.pipeline.settings import Connection
-from streams.pipeline.topics import describe
 
 _READ_S = 60.0
 
@@ -48,7 +47,7 @@ class Reader:
         self._thread.start()
 
     def _run(self) -> None:
-        consumer, _ = _consumer(self._connection, "decisions", committed=True)
+        consumer, _ = _consumer(self._connection, self._connection.topic("decisions"), committed=True)
         decode = msgspec.json.Decoder(_Seen).decode
         while not self._stopping.is_set():
             for message in consumer.consume(500, 0.02):
@@ -82,7 +81,8 @@ class Reader:
         for seen in self.seen:
             if seen.event_time_ms <= kill.at_ms:
                 last[seen.source[0]] = seen.gate
-        return frozenset(p for p, gate in last.items() if gate == f"gate-{kill.instance}")
+        # One that had none to decide takes nothing away; then any partition's next decision will do.
+        return frozenset(p for p, gate in last.items() if gate == f"gate-{kill.instance}") or frozenset(last)
 
     def recovery_s(self, kill: Kill, within_s: float) -> float:
         """Seconds from a kill until decisions on events fed after it were readable for every partition of the dead.
@@ -104,9 +104,9 @@ class Reader:
         return worst
 
 
-def read(connection: Connection, entity: str, *, committed: bool = True) -> list[Record]:
-    """Everything in an entity's topic up to its end, in order within each partition. Raises DrillStuck."""
-    consumer, places = _consumer(connection, entity, committed=committed)
+def read(connection: Connection, topic: str, *, committed: bool = True) -> list[Record]:
+    """Everything in a topic up to its end, in order within each partition. Raises DrillStuck."""
+    consumer, places = _consumer(connection, topic, committed=committed)
     found: list[Record] = []
     unfinished, deadline = set(range(places)), time.monotonic() + _READ_S
     while unfinished:
@@ -118,7 +118,7 @@ def read(connection: Connection, entity: str, *, committed: bool = True) -> list
                 unfinished.discard(message.partition() or 0)
         if time.monotonic() > deadline:
             consumer.close()
-            raise DrillStuck(f"{entity}: partitions {sorted(unfinished)} could not be read to their end")
+            raise DrillStuck(f"{topic}: partitions {sorted(unfinished)} could not be read to their end")
     consumer.close()
     return found
 
@@ -129,8 +129,7 @@ def _record(message: Message) -> Record:
     return Record(partition or 0, offset or 0, key or b"", value or b"", at[1])
 
 
-def _consumer(connection: Connection, entity: str, *, committed: bool) -> tuple[Consumer, int]:
-    count = describe(connection, (entity,))[entity][1]
+def _consumer(connection: Connection, topic: str, *, committed: bool) -> tuple[Consumer, int]:
     consumer = Consumer(
         {
             **connection.base(),
@@ -141,6 +140,6 @@ def _consumer(connection: Connection, entity: str, *, committed: bool) -> tuple[
             "isolation.level": "read_committed" if committed else "read_uncommitted",
         }
     )
-    topic = connection.topic(entity)
+    count = len(consumer.list_topics(topic, 10).topics[topic].partitions)
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(count)])
     return consumer, count

@@ -132,7 +132,7 @@ def run_agents(settings: Settings, note: Note, orders: Note) -> int:
     crash = AgentCrash(note, orders)
     steps: Sequence[AgentStep] = [Watched(step, crash.begun) for step in agent_steps(settings)]
     crash.app = build_agents(settings, crash, steps)
-    return run_agents_app(crash.app)
+    return run_agents_app(crash.app, on_ready=lambda: note.write("ready"))
 
 
 def main() -> int:

@@ -1,0 +1,139 @@
+"""Agents killed in attribution, after a table write, between table and output, in the sanction agent: topics and tables
+equal the model, the last write of each key included; rebuilt on an empty disk they are the same."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+from typing import TypeVar
+
+import msgspec
+
+from streams.contracts.reports import Report
+from streams.contracts.reputation import Finding, SanctionRow
+from streams.drill.bed import Bed
+from streams.drill.history import Record
+from streams.drill.processes import Kill, Worker
+from streams.drill.report import ScenarioReport, vacuous
+from streams.drill.reports import Model, counted, directives, reports
+from streams.drill.tables import contents
+from streams.engine.tally import Tally
+from streams.replay.embedded import Embedded
+
+STAGES = (("reports", "reports"), ("directives", "directives"), ("tally", "votes"), ("sanctions", "findings"))
+_OUTPUTS = ("votes", "findings", "sanctions", "sanctions.history")
+#: `AGENT:POINT` by turns, the N-th event drawn; `random` is a SIGKILL from outside.
+ORDERS = (
+    "tally:after-table-write", "reports:after-send", "sanctions:after-table-write", "tally:after-send",
+    "reports:after-table-write", "random", "sanctions:after-send", "tally:before-commit", "sanctions:after-handler",
+    "reports:after-handler",
+)  # fmt: skip
+_REACH_S = 20.0
+_FINDING = msgspec.json.Decoder(Finding)
+_ROW = msgspec.json.Decoder(SanctionRow)
+_TALLY = msgspec.json.Decoder(Tally)
+T = TypeVar("T")
+
+
+def run(bed: Bed, seed: int, long: bool, *, kills: int | None = None) -> ScenarioReport:
+    """kills: how often the agents are killed."""
+    report, random = ScenarioReport("agent_kills"), Random(seed)
+    turns = kills if kills is not None else 30 if long else 7
+    events = reports(seed, lines=max(4, turns), people=8)
+    model = Model(Embedded(bed.policies(), bed.keys), bed.keys)
+    for one in events:
+        model.report(one)
+    orders = directives(4)
+    for order in orders:
+        model.embedded.directive(order)
+        bed.send("directives", order.reference, order)
+    share = -(-len(events) // (turns + 1))
+    for number in range(turns):
+        _send(bed, events[number * share : (number + 1) * share])
+        where = ORDERS[number % len(ORDERS)]
+        agent, _, point = where.partition(":")
+        worker = bed.start("agents", "a0", crash=f"{agent}:{random.randint(1, 3)}:{point}" if point else "")
+        _killed(bed, worker, random)
+    _send(bed, events[turns * share :])
+    worker = bed.start("agents", "a0")
+    bed.settle(STAGES, 90)
+    report.expect(worker.stop() == 0, f"the agents did not stop gracefully: see {worker.log}")
+    report.inputs = len(events) + len(orders)
+    _compare(bed, report, model)
+    _rebuild(bed, report)
+    bed.count_kills(report)
+    report.problems += vacuous(report.kills, report.kills_in_transaction, report.raw, report.committed)
+    return report
+
+
+def _send(bed: Bed, events: list[Report]) -> None:
+    for event in events:
+        bed.send("reports", event.report_id, event)
+    bed.flush()
+
+
+def _killed(bed: Bed, worker: Worker, random: Random) -> Kill:
+    if worker.orders.read():
+        return bed.killed(worker, _REACH_S)
+    until = time.monotonic() + _REACH_S
+    while not worker.note.read() and worker.alive and time.monotonic() < until:
+        time.sleep(0.005)  # it is at work once it has passed a point
+    time.sleep(random.uniform(0.0, 0.1))
+    return bed.kill(worker)
+
+
+def _compare(bed: Bed, report: ScenarioReport, model: Model) -> None:
+    """Lost, doubled and wrong effects against the model. A doubled one is an effect that doesn't replace its like."""
+    logs = {entity: bed.read(entity) for entity in _OUTPUTS}
+    report.raw = sum(len(records) for records in logs.values())
+    report.committed = sum(len({(r.key, r.value) for r in records}) for records in logs.values())
+    votes = {record.value for record in logs["votes"]}
+    _count(report, "votes", set(model.votes), votes)
+    found = [_FINDING.decode(r.value) for r in logs["findings"]]
+    withdrawn = {f.releases for f in found if f.releases is not None and f.source == "tally"}
+    said = {(f.finding_id, f.subject, f.step, f.from_ms) for f in found if f.finding_id not in withdrawn}
+    held = {(f.finding_id, f.subject, f.step, f.from_ms) for f in model.embedded.findings}
+    _count(report, "findings", held, {one for one in said if one in held or not _withdrawal(one[0], found)})
+    rows = {row.subject: row for row in model.embedded.sanctions()}
+    for entity in ("sanctions", "sanctions.history"):
+        last = {key: _ROW.decode(value) for key, value in _last(logs[entity]).items()}
+        _count(report, f"the last {entity}", set(rows.items()), {(row.subject, row) for row in last.values()})
+    changelog = _last(bed.read_topic(f"{bed.prefix}agents.tallies.changelog"))
+    tallies = {subject: counted(_TALLY.decode(value)) for subject, value in changelog.items()}
+    wrong = [s for s, tally in model.tallies.items() if tallies.get(s) != counted(tally)]
+    report.wrong += len(wrong)
+    report.expect(not wrong, f"tallies in the changelog differ: {wrong[:3]}")
+
+
+def _withdrawal(finding_id: str, found: list[Finding]) -> bool:
+    return any(f.finding_id == finding_id and f.releases is not None and f.source == "tally" for f in found)
+
+
+def _count(report: ScenarioReport, what: str, expected: set[T], got: set[T]) -> None:
+    missing, surplus = expected - got, got - expected
+    report.lost += len(missing)
+    report.wrong += len(surplus)
+    report.expect(
+        not missing, f"{what}: {len(missing)} of {len(expected)} are missing, e.g. {next(iter(missing), '')!r}"
+    )
+    report.expect(not surplus, f"{what}: {len(surplus)} should not be, e.g. {next(iter(surplus), '')!r}")
+
+
+def _last(records: list[Record]) -> dict[str, bytes]:
+    return {record.key.decode(): record.value for record in records}
+
+
+def _rebuild(bed: Bed, report: ScenarioReport) -> None:
+    """The same tables out of their changelogs on an empty disk."""
+    old = contents(bed.directory / "state")
+    worker = bed.start("agents", "a0", state="empty")
+    deadline = time.monotonic() + 60
+    while not worker.note.read() and worker.alive and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    report.expect(worker.stop() == 0, f"the agents did not start on an empty disk: see {worker.log}")
+    new = contents(bed.directory / "empty")
+    unlike = [place for place in old.keys() | new.keys() if old.get(place) != new.get(place)]
+    report.wrong += len(unlike)
+    report.figures["table_rows_rebuilt"] = len(new)
+    report.expect(old and not unlike, f"{len(unlike)} of {len(old)} rows differ on an empty disk, e.g. {unlike[:2]}")
