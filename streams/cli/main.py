@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from streams import __version__
-from streams.cli import broker, check, dead, demo, explain, policy, registry, replay, run, schemas, topics
+from streams.cli import broker, check, dead, demo, drill, explain, policy, registry, replay, run, schemas, topics
 from streams.cli.shell import FEED, LOOK, RUN, TRY, Shell, answer, app_of, paragraphs
 
 _HELP = """
@@ -48,7 +48,7 @@ def root(
 root.__doc__ = _HELP
 
 for panel, commands in (
-    (TRY, (demo.demo, broker.broker)),
+    (TRY, (demo.demo, broker.broker, drill.drill)),
     (RUN, (run.run, run.registrar, run.gate, run.meter, run.agents)),
     (LOOK, (replay.replay, explain.explain, schemas.schemas)),
 ):

@@ -12,7 +12,7 @@ from streams.cli.main import app
 from tests.cli.tool import dualblock
 
 COMMANDS = {
-    "demo", "broker", "run", "registrar", "gate", "meter", "agents", "topics", "config", "registry", "policy",
+    "demo", "drill", "broker", "run", "registrar", "gate", "meter", "agents", "topics", "config", "registry", "policy",
     "replay", "explain", "schemas", "dead",
 }  # fmt: skip
 GROUPS = {

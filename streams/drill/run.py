@@ -1,0 +1,78 @@
+"""`dualblock drill`: the scenarios one after the other, each on a bed of its own."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from streams.broker import LocalBroker
+from streams.drill import scenarios
+from streams.drill.bed import Bed
+from streams.drill.report import ScenarioReport
+from streams.errors import InputError
+
+MAX_SECONDS = {False: 900.0, True: 3 * 3600.0}
+_FIRST = ("gate_kills", "agent_kills", "registrar_meter_kills", "storm", "race")
+
+
+def names() -> tuple[str, ...]:
+    """Every scenario, in the order in which they run."""
+    found = {module.name for module in pkgutil.iter_modules(scenarios.__path__)}
+    return (*(n for n in _FIRST if n in found), *sorted(found.difference(_FIRST)))
+
+
+def chosen(asked: Sequence[str]) -> tuple[str, ...]:
+    """The scenarios asked for, all when none is named. Raises InputError."""
+    if unknown := [name for name in asked if name not in names()]:
+        raise InputError(f"{', '.join(unknown)}: no such scenario; there are {', '.join(names())}.")
+    return tuple(n for n in names() if n in asked) if asked else names()
+
+
+def run_drill(
+    asked: Sequence[str],
+    *,
+    seed: int,
+    long: bool,
+    bootstrap: str | None,
+    directory: Path | None = None,
+    begun: Callable[[str], None] = lambda name: None,
+) -> dict[str, ScenarioReport]:
+    """Run scenarios on the broker at `bootstrap`, or on a local one for as long as it takes.
+
+    directory: where logs and state of the workers stay; None: a temporary one, kept only if something did not hold.
+    begun: told of each scenario's name. A scenario that raises has not held; the others run all the same.
+    """
+    reports: dict[str, ScenarioReport] = {}
+    with ExitStack() as stack:
+        todo = chosen(asked)
+        server = bootstrap or stack.enter_context(LocalBroker(max_seconds=MAX_SECONDS[long])).bootstrap
+        for name in todo:
+            begun(name)
+            reports[name] = _run(name, seed, long, server, directory)
+    return reports
+
+
+def _run(name: str, seed: int, long: bool, bootstrap: str, directory: Path | None) -> ScenarioReport:
+    module = importlib.import_module(f"{scenarios.__name__}.{name}")
+    started = time.monotonic()
+    own = directory is None
+    place = Path(tempfile.mkdtemp(prefix=f"dualblock-drill-{name}-")) if directory is None else directory / name
+    report = ScenarioReport(name)
+    try:
+        with Bed(bootstrap, place, seed=seed, name=name) as bed:
+            found = module.run(bed, seed, long)
+            report = found if isinstance(found, ScenarioReport) else report
+    except Exception as error:
+        report.problems.append(f"{type(error).__name__}: {error}")
+    report.seconds = round(time.monotonic() - started, 1)
+    if own and report.holds:
+        shutil.rmtree(place, ignore_errors=True)
+    elif not report.holds:
+        report.problems.append(f"logs and state: {place}")
+    return report
