@@ -31,7 +31,7 @@ from streams.drill.feeder import Feeder, producer
 from streams.drill.history import History, Record
 from streams.drill.oracle import Oracle
 from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
-from streams.drill.reader import Reader, read
+from streams.drill.reader import Reader, end, read
 from streams.drill.report import ScenarioReport, vacuous
 from streams.drill.world import Changed, World
 from streams.engine.policy import Policies
@@ -211,6 +211,10 @@ class Bed:
     def read_topic(self, name: str) -> list[Record]:
         """Everything in a topic that no entity has, such as a table's changelog."""
         return read(self.connection, name)
+
+    def end(self, entity: str) -> int:
+        """Where the partitions of an entity's topic end, summed; markers included."""
+        return end(self.connection, self.connection.topic(entity))
 
     def progress(self) -> dict[tuple[str, str, int], Progress]:
         """The last progress by (component, entity, partition)."""

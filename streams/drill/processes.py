@@ -54,6 +54,20 @@ class Worker:
         """It has not ended."""
         return self.process.poll() is None
 
+    def at_work(self, within_s: float) -> bool:
+        """Wait until it has passed a crash point (the agents: is ready). False when that does not come in time."""
+        deadline = time.monotonic() + within_s
+        while not self.note.read() and self.alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return bool(self.note.read())
+
+    def stopped(self, within_s: float) -> bool:
+        """Wait until it has stopped itself (an order `POINT:N:stop`). False when it has not."""
+        deadline = time.monotonic() + within_s
+        while not (found := self.note.read().startswith("=")) and self.alive and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return found
+
     def order(self, crash: str) -> None:
         """Give a crash order to the running worker; see `streams.drill.worker`."""
         self.orders.write(crash)

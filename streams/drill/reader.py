@@ -123,6 +123,14 @@ def read(connection: Connection, topic: str, *, committed: bool = True) -> list[
     return found
 
 
+def end(connection: Connection, topic: str) -> int:
+    """Where the partitions of a topic end, summed; transaction markers included."""
+    consumer, places = _consumer(connection, topic, committed=False)
+    highs = [consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in range(places)]
+    consumer.close()
+    return sum(highs)
+
+
 def _record(message: Message) -> Record:
     partition, offset = message.partition(), message.offset()
     key, value, at = message.key(), message.value(), message.timestamp()

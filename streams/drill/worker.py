@@ -1,7 +1,7 @@
 """`python -m streams.drill.worker ROLE`: a worker with crash points. The ordinary workers never import this.
 
 DRILL_ORDER: file that holds the crash order, which may change while the worker runs: `POINT:N` dies at the N-th passing
-of a point from then on; for agents `AGENT:N:POINT` dies at POINT while AGENT handles its N-th event or a later one.
+of a point from then on, `POINT:N:stop` stops there (SIGSTOP) until it is continued; for agents `AGENT:N:POINT` dies at POINT while AGENT handles its N-th event or a later one.
 DRILL_NOTE: file that holds the last point passed. Settings as for `dualblock ROLE`.
 """
 
@@ -50,11 +50,16 @@ def loop_crash(note: Note, orders: Note, push: Callable[[], object]) -> Callable
         note.write(name)
         if (now := orders.read()) != order:
             order, passed = now, 0
-        point, _, number = order.partition(":")
+        point, _, rest = order.partition(":")
         if name != point:
             return
+        number, _, what = rest.partition(":")
         passed += 1
-        if passed >= int(number or 1):
+        if what == "stop" and passed == int(number):
+            push()
+            note.write(f"={name}")
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif not what and passed >= int(number or 1):
             if name in _PUSHED:
                 push()
             _die(note, name)

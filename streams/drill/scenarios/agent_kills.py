@@ -75,9 +75,7 @@ def _send(bed: Bed, events: list[Report]) -> None:
 def _killed(bed: Bed, worker: Worker, random: Random) -> Kill:
     if worker.orders.read():
         return bed.killed(worker, _REACH_S)
-    until = time.monotonic() + _REACH_S
-    while not worker.note.read() and worker.alive and time.monotonic() < until:
-        time.sleep(0.005)  # it is at work once it has passed a point
+    worker.at_work(_REACH_S)
     time.sleep(random.uniform(0.0, 0.1))
     return bed.kill(worker)
 
@@ -127,9 +125,7 @@ def _rebuild(bed: Bed, report: ScenarioReport) -> None:
     """The same tables out of their changelogs on an empty disk."""
     old = contents(bed.directory / "state")
     worker = bed.start("agents", "a0", state="empty")
-    deadline = time.monotonic() + 60
-    while not worker.note.read() and worker.alive and time.monotonic() < deadline:
-        time.sleep(0.05)
+    report.expect(worker.at_work(60), "the agents were not ready on an empty disk after 60 s")
     time.sleep(1.0)
     report.expect(worker.stop() == 0, f"the agents did not start on an empty disk: see {worker.log}")
     new = contents(bed.directory / "empty")

@@ -23,9 +23,17 @@ _REACH_S = 15.0
 
 
 def run(
-    bed: Bed, seed: int, long: bool, *, kills: int | None = None, gates: int = 3, away: bool = True
+    bed: Bed,
+    seed: int,
+    long: bool,
+    *,
+    kills: int | None = None,
+    gates: int = 3,
+    away: bool = True,
+    restarted_s: float = RESTARTED_S,
 ) -> ScenarioReport:
-    """kills: how often a gate that is restarted at once is killed. away: also one that stays away."""
+    """kills: how often a gate that is restarted at once is killed. away: also one that stays away. restarted_s: the
+    longest recovery of one restarted at once."""
     report, random = ScenarioReport("gate_kills"), Random(seed)
     bed.prepare()
     workers = {name: bed.start("gate", name) for name in (f"g{n}" for n in range(gates))}
@@ -37,7 +45,7 @@ def run(
         kill = _killed(bed, workers[name], POINTS[number % len(POINTS)], random)
         kept.append((kill, keep(_replica(bed, name), bed.directory / "kept" / str(number))))
         workers[name] = bed.start("gate", name)
-        report.recovered(reader.recovery_s(kill, 30), RESTARTED_S, f"gate {name} killed at {kill.point}, restarted")
+        report.recovered(reader.recovery_s(kill, 30), restarted_s, f"gate {name} killed at {kill.point}, restarted")
     if away:
         kill = bed.kill(workers[names[0]])
         seconds = reader.recovery_s(kill, 40)
