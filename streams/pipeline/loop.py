@@ -275,6 +275,8 @@ class Loop:
         parts = self._parts
         for found in self._committed(self._places(parts.all())):
             partition, offset = found.partition, max(found.offset, 0)
+            # What was undone has not been seen: a meter would close epochs whose records are still to come.
+            self._step.newest_ms[partition] = _newest_ms(found.metadata)
             if partition in parts.held:
                 parts.held[partition] = offset
                 continue

@@ -59,7 +59,8 @@ class Step(Protocol):
     @property
     def newest_ms(self) -> dict[int, int]:
         """Highest event time handled, by partition, in ms. The step raises it in `handle`; the loop fills it in
-        before `assigned` from what the last commit kept, reads it at a commit and drops it after `revoked`."""
+        before `assigned`, and after `aborted`, from what the last commit kept, reads it at a commit and drops it after
+        `revoked`."""
         ...
 
     def catch_up(self) -> bool:
