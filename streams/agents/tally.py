@@ -26,13 +26,15 @@ class Closing:
     """Up to which epoch the meter has closed, by partition of `traffic`, and which subjects wait for it.
 
     In memory only: after a restart nothing is closed until the meter speaks again, and until then a rate is UNKNOWN.
-    Who waits is read from the table again, or votes whose epoch closes after a crash would never be judged.
+    Who waits is read from the table again, or votes whose epoch closes after a crash would never be judged. So is whom
+    a watermark has had judged: if it comes again, their states and findings may exist in the local store only.
     """
 
     def __init__(self, decision_partitions: int) -> None:
         self._count = decision_partitions
         self._marks: dict[int, dict[int, int]] = {}
         self._waiting: dict[int, set[str]] = {}
+        self._judged: dict[int, dict[int, list[str]]] = {}  # partition → offset of a watermark → subjects
 
     def through(self, partition: int) -> int:
         """The last epoch that every decisions partition is metered through, as this partition was told."""
@@ -52,12 +54,19 @@ class Closing:
     def recovered(self, states: Iterable[tuple[int, Tally]]) -> None:
         """All states of this worker's partitions, by partition."""
         self._waiting.clear()
+        self._judged.clear()
         for partition, state in states:
             self.note(partition, state)
+            if state.closed_at >= 0:
+                self._judged.setdefault(partition, {}).setdefault(state.closed_at, []).append(state.subject)
 
-    def waiting(self, partition: int) -> list[str]:
-        """The subjects that wait, in order."""
-        return sorted(self._waiting.get(partition, ()))
+    def concerned(self, partition: int, offset: int) -> list[str]:
+        """The subjects that a watermark at this offset of `traffic` has judged, or judged before, in order."""
+        held = self._judged.pop(partition, {})
+        later = {at: subjects for at, subjects in held.items() if at > offset}
+        if later:
+            self._judged[partition] = later
+        return sorted({*held.get(offset, ()), *self._waiting.get(partition, ())})
 
 
 class TallyAgent:
@@ -86,8 +95,8 @@ class TallyAgent:
         return Handled(
             at_ms,
             [
-                self._effect(partition, subject.encode(), subject, self._closed(view, partition))
-                for subject in self._closing.waiting(partition)
+                self._effect(partition, subject.encode(), subject, self._closed(view, partition, delivery.offset))
+                for subject in self._closing.concerned(partition, delivery.offset)
             ],
         )
 
@@ -110,11 +119,11 @@ class TallyAgent:
 
         return step
 
-    def _closed(self, view: View, partition: int) -> object:
+    def _closed(self, view: View, partition: int, offset: int) -> object:
         def step(state: Tally | None, subject: str) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=subject)
-            through = self._closing.through(partition)
-            return self._out(tally, on_closed(tally, self._at_epoch(view, through + 1), through))
+            through = max(self._closing.through(partition), tally.judged - 1)  # what was judged was closed
+            return self._out(tally, on_closed(tally, self._at_epoch(view, through + 1), through, offset))
 
         return step
 

@@ -42,6 +42,7 @@ class Tally(msgspec.Struct, kw_only=True):
     delivered: unit → bucket → messages; recent: epoch → messages, of the last two hours, so that a judgement that
     comes late leaves out what came after its epoch. applied: decisions partition → [next offset applied, epochs that
     the delta ending there was applied for]; one transaction of the meter may have a delta for each of two epochs.
+    closed_at: offset (in the subject's partition of traffic) of the watermark that had it judged last.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Tally(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
     withdrawn: list[Finding] = []
     judged: int = -(2**53)
+    closed_at: int = -1
     newest_ms: int = 0
 
 

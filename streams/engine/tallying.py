@@ -7,7 +7,7 @@ States are changed in place; who keeps them hands in its own copy.
 from __future__ import annotations
 
 from streams.contracts.reputation import Finding, Traffic, Vote
-from streams.engine.ladder import emitted, evaluate, pending
+from streams.engine.ladder import NEVER, emitted, evaluate, pending
 from streams.engine.policy import Policy
 from streams.engine.tally import Tally, add_traffic, add_vote
 
@@ -28,10 +28,12 @@ def on_traffic(state: Tally, delta: Traffic, policy: Policy, closed_through: int
     return emitted(state, min(delta.epoch + 1, delta.epoch + 1 if first is None else first), policy.pack)
 
 
-def on_closed(state: Tally, policy: Policy, closed_through: int) -> list[Finding]:
-    """Judge the votes by rate that waited for the meter."""
+def on_closed(state: Tally, policy: Policy, closed_through: int, at: int = 0) -> list[Finding]:
+    """Judge the votes by rate that waited for the meter. at: offset of the watermark; the same one again has all
+    findings emitted again, for nobody remembers which of them it stood behind."""
     epoch = pending(state, closed_through)
     if epoch is None:
-        return emitted(state, closed_through + 1, policy.pack)
+        return emitted(state, NEVER if at == state.closed_at else closed_through + 1, policy.pack)
+    state.closed_at = at
     evaluate(state, policy, epoch, closed_through)
     return emitted(state, epoch, policy.pack)
