@@ -1,0 +1,1 @@
+"""Fault drills: what is promised, shown under crashes. Only commands start them."""
