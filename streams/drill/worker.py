@@ -1,7 +1,8 @@
 """`python -m streams.drill.worker ROLE`: a worker with crash points. The ordinary workers never import this.
 
-DRILL_ORDER: file that holds the crash order, which may change while the worker runs: `POINT:N` dies at the N-th passing
-of a point from then on, `POINT:N:stop` stops there (SIGSTOP) until it is continued; for agents `AGENT:N:POINT` dies at POINT while AGENT handles its N-th event or a later one.
+DRILL_ORDER: file that holds the crash order, which may change while the worker runs. `POINT:N` dies at the N-th passing
+of a point from then on, `POINT:N:stop` stops there (SIGSTOP) until it is continued. For agents, `AGENT:N:POINT` dies at
+POINT while AGENT handles its N-th event or a later one.
 DRILL_NOTE: file that holds the last point passed. Settings as for `dualblock ROLE`.
 """
 
