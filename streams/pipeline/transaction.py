@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from streams.pipeline.bounded import Bounded, NotBack
 from streams.pipeline.dead import OVERHEAD_BYTES, value_limit
 from streams.pipeline.errors import AbortNeeded, RestartNeeded, UnknownOutcome, attempt, classify, kafka_error
 from streams.pipeline.settings import Config, LoopSettings
@@ -17,6 +18,8 @@ from streams.pipeline.step import InvalidRecord, Output
 
 log = structlog.get_logger()
 MakeProducer = Callable[[Config], Producer]
+#: On top of a call's own timeout, before its client is given up.
+_GRACE_S = 2.0
 
 
 class Transaction:
@@ -32,6 +35,7 @@ class Transaction:
         self._targets: dict[str, tuple[str, int]] = {}
         self._failed: KafkaError | None = None
         self._producer: Producer | None = None
+        self._bounded = Bounded()
         self.open = False
         self.written: Counter[str] = Counter()
 
@@ -107,11 +111,15 @@ class Transaction:
         self._check_delivered()
         offsets = list(positions)
         timeout = self._settings.deadline_s
-        attempt(
-            "send_offsets",
-            lambda: producer.send_offsets_to_transaction(offsets, group, timeout),
-            self._deadline(),
-        )
+
+        def call() -> None:
+            self._bounded(lambda: producer.send_offsets_to_transaction(offsets, group, timeout), timeout + _GRACE_S)
+
+        try:
+            attempt("send_offsets", call, self._deadline())
+        except NotBack as error:
+            self._producer = None  # not even purged: its locks may be held
+            raise UnknownOutcome("send_offsets: the client has not come back") from error
 
     def commit(self) -> None:
         """Commit; waits for all deliveries."""
@@ -141,6 +149,7 @@ class Transaction:
             log.warning("abort_at_close_failed", error=str(exception))
         self._producer = None
         self.open = False
+        self._bounded.close()
 
     def _running(self) -> Producer:
         if self._producer is None:

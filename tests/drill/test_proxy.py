@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import struct
 import threading
@@ -128,24 +127,31 @@ def behind(kafka_install: None) -> Iterator[tuple[LocalBroker, int, int]]:
         yield broker, inner, outer
 
 
+# A connection that comes in while the proxy closes is dropped before its handler has begun.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_exactly_once_behind_a_bad_network(behind: tuple[LocalBroker, int, int], topics: str) -> None:
     broker, inner, outer = behind
     create(broker.bootstrap, topics, **{"in": 2, "out": 2, "in_dead": 1})
-    unknown = metric("aborts_total", step="toy", why="UnknownOutcome")
-    count, faults = 3000, Faults(swallow=0.1, silence_s=2.5, seed=random.Random(4).randrange(1000))
-    with Proxy(inner, faults, port=outer, max_seconds=120) as proxy:
+    out, begun = f"{topics}.out.v1", metric("aborts_total", step="toy", why="UnknownOutcome")
+
+    def enough() -> bool:
+        unknown = metric("aborts_total", step="toy", why="UnknownOutcome") - begun
+        return proxy.swallowed >= 3 and proxy.cut >= 10 and unknown >= 1
+
+    count, until_s = 0, time.monotonic() + 30
+    with Proxy(inner, Faults(swallow=0.1, silence_s=2.5, seed=4), port=outer, max_seconds=120) as proxy:
         client = settings(f"{HOST}:{outer}", topics, batch=50, deadline_s=1.0)
         with running(Loop(Toy(), client, policy=CommitPolicy(max_records=50))) as raised:
             producer = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
-            for number in range(count):
-                producer.produce(f"{topics}.in.v1", b"%d" % number, b"k", number % 2)
+            while count < 1000 or (not enough() and time.monotonic() < until_s):
+                producer.produce(f"{topics}.in.v1", b"%d" % count, b"k", count % 2)
                 producer.poll(0)
                 time.sleep(0.004)
+                count += 1
             assert producer.flush(30) == 0
             proxy.calm()
-            until(lambda: len(read(broker.bootstrap, f"{topics}.out.v1")) >= count, 60)
+            until(lambda: raised or len(read(broker.bootstrap, out)) >= count, 60)
     assert not raised
-    got = Counter((m.value() or b"").split(b":")[2] for m in read(broker.bootstrap, f"{topics}.out.v1"))
+    got = Counter((m.value() or b"").split(b":")[2] for m in read(broker.bootstrap, out))
     assert got == Counter(b"%d" % number for number in range(count))
-    assert proxy.swallowed >= 3 and proxy.cut >= 10, "vacuous: hardly anything went wrong"
-    assert metric("aborts_total", step="toy", why="UnknownOutcome") > unknown, "vacuous: no outcome was unknown"
+    assert enough(), f"vacuous: {proxy.swallowed} answers swallowed, {proxy.cut} connections cut, or none unknown"
