@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -111,13 +111,16 @@ class Bed:
         """Fresh policies over the shipped packs."""
         return Policies(shipped(), JURISDICTION)
 
-    def prepare(self) -> None:
-        """Publish the world's first rows, marks and policy, as their writers would."""
+    def prepare(self, *, feeds: bool = False) -> None:
+        """Publish the world's first rows, marks and policy, as their writers would. feeds: leave the rows to a
+        registrar."""
         self.publish(Changed("policy", JURISDICTION, self.world.policy, 0))
-        for row in [*self.world.blocks(), *self.world.rows.values()]:
-            self.publish(Changed("registry", row.key, row, 0))
-        for partition, mark in self.world.marks(self.partitions.registry):
-            self.publish(Changed("registry", key_of(mark), mark, 0), partition)
+        rows: list[tuple[int, RegistryValue]] = [(-1, r) for r in (*self.world.blocks(), *self.world.rows.values())]
+        for partition, value in [*rows, *self.world.marks(self.partitions.registry)]:
+            if feeds:
+                self.send("feeds", key_of(value), value, partition)
+            else:
+                self.publish(Changed("registry", key_of(value), value, 0), partition)
         self.flush()
 
     def publish(self, change: Changed, partition: int = -1) -> None:
@@ -190,10 +193,13 @@ class Bed:
 
     # -- load and reading ----------------------------------------------------------------------------------------
 
-    def feed(self, *, rate: float = 300.0, changes: float = 0.0) -> Feeder:
-        """Start feeding messages, and changes that this bed publishes itself; per second."""
+    def feed(
+        self, *, rate: float = 300.0, changes: float = 0.0, publish: Callable[[Changed], None] | None = None
+    ) -> Feeder:
+        """Start feeding messages and changes; per second. publish: where changes go (else this bed writes the rows)."""
+        put = publish if publish is not None else self.publish
         self._feeder = Feeder(
-            self.connection, self.world, self.policies(), rate=rate, changes=changes, publish=self.publish
+            self.connection, self.world, self.policies(), rate=rate, changes=changes, publish=put
         ).start()
         return self._feeder
 

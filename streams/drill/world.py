@@ -51,10 +51,12 @@ class Changed(NamedTuple):
 
 
 class World:
-    """Rows and traffic of one scenario. started_ms: wall clock; every row was recorded a day before."""
+    """Rows and traffic of one scenario. started_ms: wall clock; every row was recorded a day before. scale: how many
+    times the rows (at most 100)."""
 
-    def __init__(self, seed: int, started_ms: int, *, epoch_ms: int = 2000) -> None:
+    def __init__(self, seed: int, started_ms: int, *, epoch_ms: int = 2000, scale: int = 1) -> None:
         self.started_ms = started_ms
+        self._senders, self._people, self._accounts = SENDERS * scale, PEOPLE * scale, ACCOUNTS * scale
         self._random, self._traffic = Random(seed), Random(seed + 1)
         self._before_ms = started_ms - DAY_MS
         self.policy = PolicyRow(
@@ -78,7 +80,7 @@ class World:
                 key=f"account:acct-{n}",
                 timeline=(AccountEntry(recorded_at_ms=at, reseller=f"reseller-{n % RELAYS}", owner=f"org:{n}"),),
             )
-            for n in range(ACCOUNTS)
+            for n in range(self._accounts)
         ]
         senders = [
             SenderRow(
@@ -86,24 +88,24 @@ class World:
                 timeline=(
                     SenderEntry(
                         recorded_at_ms=at,
-                        owner=f"org:{n % ACCOUNTS}",
+                        owner=f"org:{n % self._accounts}",
                         routes=Routes(mode="exclusive", relays=(f"relay-{n % RELAYS}",)),
                     ),
                 ),
             )
-            for n in range(SENDERS - 4)  # the last four are not registered
+            for n in range(self._senders - 4)  # the last four are not registered
         ]
         numbers = [
             NumberRow(
                 key=f"number:+82105550{n:04d}", timeline=(NumberEntry(recorded_at_ms=at, status="active"),)
             )
-            for n in range(0, PEOPLE, 3)
+            for n in range(0, self._people, 3)
         ]  # fmt: skip
         return [*relays, *resellers, *accounts, *senders, *numbers]
 
     def blocks(self) -> list[BlockRow]:
         """Every tenth subscriber's number is terminated."""
-        at, people = self._before_ms, {n: "terminated" if n % 10 == 9 else "active" for n in range(PEOPLE)}
+        at, people = self._before_ms, {n: "terminated" if n % 10 == 9 else "active" for n in range(self._people)}
         mobile = BlockStates(generation="g-kr-number-status", as_of_ms=at, states=encode(people))  # type: ignore[arg-type]  # the two words are number states
         service = BlockStates(generation="g-kr-service-status", as_of_ms=at, states=encode({}, "active"))
         return [BlockRow(key="block:+82105550", current=mobile), BlockRow(key="block:kr:1588", current=service)]
@@ -126,10 +128,10 @@ class World:
         """The next event. Four in five are a business's, the rest come from phones; a few are forged."""
         draw = self._traffic
         phone = draw.random() < 0.2
-        n = draw.randrange(PEOPLE if phone else SENDERS)
+        n = draw.randrange(self._people if phone else self._senders)
         relay = n % RELAYS if draw.random() < 0.95 else draw.randrange(RELAYS)
         address = f"0105550{n:04d}" if phone else f"1588{n:04d}"
-        account = n % ACCOUNTS
+        account = n % self._accounts
         return Message(
             event_id=f"drill-{number:08d}",
             producer="smsc1",
@@ -177,4 +179,6 @@ class World:
         return Changed("sanctions", subject, row, from_ms)
 
     def _subjects(self) -> list[str]:
-        return [f"account:acct-{n}" for n in range(ACCOUNTS)] + [f"sender:kr:1588{n:04d}#0" for n in range(8)]
+        return [f"account:acct-{n}" for n in range(self._accounts)] + [
+            f"sender:kr:1588{n:04d}#0" for n in range(self._senders // 5)
+        ]

@@ -16,12 +16,10 @@ from random import Random
 import msgspec
 
 from streams.contracts.decisions import Decision, Observed
-from streams.contracts.feeds import key_of
 from streams.drill.bed import Bed
 from streams.drill.merged import compare_rows, compare_sums, sums_of, timelines
 from streams.drill.processes import Worker, now_ms
 from streams.drill.report import ScenarioReport, vacuous
-from streams.drill.world import Changed
 from streams.engine.decide import Decider
 from streams.replica.changes import Change
 from streams.replica.memory import MemoryReplica
@@ -38,7 +36,7 @@ _REACH_S, _RATE = 20.0, 120.0
 def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     """See the module."""
     report, random = ScenarioReport("registrar_meter_kills"), Random(seed)
-    _begin(bed)
+    bed.prepare(feeds=True)
     workers = {(role, n): bed.start(role, f"w{n}") for role in _roles() for n in range(2)}
     with _load(bed):
         imports = threading.Thread(target=_import, args=(bed, report))
@@ -65,16 +63,6 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
 
 def _roles() -> tuple[Role, ...]:
     return ("registrar", "meter")
-
-
-def _begin(bed: Bed) -> None:
-    """Rows go in through `feeds` here; only the policy is published."""
-    bed.publish(Changed("policy", bed.world.policy.jurisdiction, bed.world.policy, 0))
-    for row in [*bed.world.blocks(), *bed.world.rows.values()]:
-        bed.send("feeds", row.key, row)
-    for partition, mark in bed.world.marks(bed.partitions.registry):
-        bed.send("feeds", key_of(mark), mark, partition)
-    bed.flush()
 
 
 @contextmanager
