@@ -152,6 +152,7 @@ class AgentWorker:
         self.armed: tuple[str, int] | None = None
         self.app: SimApp | None = None
         self.partitions: set[int] = set()
+        self._calm = -1  # version of the log at which no event was waiting
         self._positions: dict[Place, int] = {}
         self._acked: dict[Place, int] = {}
 
@@ -194,6 +195,7 @@ class AgentWorker:
         self.partitions = set(partitions)
         self._positions.clear()
         self._acked.clear()
+        self._calm = -1
         self.app.partitions = self.partitions
         for partition in sorted(partitions):
             for table in self.app.tables:
@@ -243,11 +245,15 @@ class AgentWorker:
             self.commit()
 
     def _waiting(self) -> list[tuple[Place, Record, int]]:
+        if self._calm == self.log.version:
+            return []
         found = []
         for place, position in self._positions.items():
             records, after = self.log.read(place, position, 1)
             if records:
                 found.append((place, records[0], after))
+        if not found:
+            self._calm = self.log.version
         return found
 
     def _one(self, app: SimApp) -> bool:

@@ -77,9 +77,13 @@ class Cluster:
         self.loops = [self._loop(role, n) for role in ROLES for n in range(rng.choice((1, 1, 2)))]
         names = Names(CONNECTION.prefix)
         self._names = names
+        self.lazy: set[str] = set()  # those that get a turn only now and then, while others go on
         self.agents = [
             AgentWorker(self.log, f"agents-{n}", self._agents, rng, self._seen) for n in range(rng.choice((1, 1, 2)))
         ]
+
+        self._everybody: list[LoopWorker | AgentWorker] = [*self.loops, *self.agents]
+        rng.shuffle(self._everybody)
 
     def _loop(self, role: str, number: int) -> LoopWorker:
         group, entities, make = self.groups[role], ROLES[role][1], self._maker(role)
@@ -137,13 +141,13 @@ class Cluster:
         """Something goes wrong somewhere."""
         rng = self.rng
         self.faults -= 1
-        if rng.random() < 0.35:
+        if rng.random() < 0.45:
             self._agent_mishap()
             return
         worker = rng.choice(self.loops)
         if not worker.alive:
             return
-        kind = rng.choice(("arm", "arm", "arm", "refuse", "kill", "stall", "shuffle", "compact"))
+        kind = rng.choice(("arm", "arm", "arm", "refuse", "kill", "stall", "shuffle", "shuffle", "compact"))
         if kind == "arm":
             worker.armed = (f"crash:{rng.choice(loops.CRASHES)}", rng.choice((0, 0, 1, 3, 6)))
         elif kind == "refuse":
@@ -207,7 +211,7 @@ class Cluster:
                 worker.start(fresh_disk=rng.random() < 0.3)
         for agent in self.agents:
             if not agent.alive and rng.random() < 0.3:
-                agent.start(fresh_disk=rng.random() < 0.4)
+                agent.start(fresh_disk=rng.random() < 0.25)
                 self._deal()
         for group in self.groups.values():
             if rng.random() < 0.2:
@@ -222,18 +226,17 @@ class Cluster:
     def turn(self) -> bool:
         """A turn for somebody who has something to do, and perhaps a mishap. False: nobody has."""
         rng = self.rng
-        if self.faults > 0 and rng.random() < 0.03:
+        if self.faults > 0 and rng.random() < 0.05:
             self.mishap()
-        if any(not w.alive or w.stalled for w in self.loops) or any(not a.alive for a in self.agents):
+        if [w for w in self.loops if not w.alive or w.stalled] or [a for a in self.agents if not a.alive]:
             self._revive()
-        everybody: list[LoopWorker | AgentWorker] = [*self.loops, *self.agents]
-        rng.shuffle(everybody)
-        for worker in everybody:
+        first = int(rng.random() * len(self._everybody))
+        for worker in (*self._everybody[first:], *self._everybody[:first]):
             if isinstance(worker, LoopWorker):
                 due = worker.alive and not worker.stalled and self._due(worker)
             else:
                 due = worker.alive and worker.busy()
-            if due:
+            if due and not (worker.name in self.lazy and rng.random() < 0.97):
                 worker.turn()
                 break
         else:
@@ -254,6 +257,7 @@ class Cluster:
 
     def settle(self) -> None:
         """Run until nothing is left to do. Raises Broken when it never ends."""
+        self.lazy = set()
         for worker in self.loops:
             if worker.group.name == "meter":
                 worker.calm = 1  # it may have an epoch to close, with nothing to read
@@ -271,6 +275,11 @@ class Cluster:
                 return
             self.turn()
         raise Broken(f"stuck: messages stay undecided for {PATIENCE} turns")
+
+    def doze(self) -> None:
+        """Some fall behind for a while, but for those that messages wait for."""
+        every = [w.name for w in self.loops if w.group.name != "gate"] + [a.name for a in self.agents]
+        self.lazy = {name for name in every if self.rng.random() < 0.3}
 
     def run(self, turns: int) -> None:
         """Some turns, wherever that ends."""

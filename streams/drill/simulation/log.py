@@ -61,6 +61,7 @@ class Log:
         self._open: dict[str, Transaction] = {}  # by transactional id
         self._epochs: dict[str, int] = {}
         self.aborted = self.committed = 0
+        self.version = 0  # rises with everything that a reader could notice
         self.on_commit: Callable[[Transaction], None] = lambda tx: None
 
     def count(self, entity: str) -> int:
@@ -85,6 +86,7 @@ class Log:
         """Write a record; answers (partition, offset)."""
         place = (entity, partition_of(key or b"", self.count(entity)) if partition is None else partition)
         records = self.partition(place)
+        self.version += 1
         records.append(Record(len(records), key, value, headers, tx))
         if tx is not None:
             tx.firsts.setdefault(place, len(records) - 1)
@@ -161,6 +163,7 @@ class Log:
         tx = self._open.pop(name, None)
         if tx is None:
             return
+        self.version += 1
         tx.state = "committed" if commit else "aborted"
         for place in sorted(tx.firsts):
             records = self.partition(place)

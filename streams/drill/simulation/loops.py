@@ -14,6 +14,7 @@ from streams.drill.simulation.group import Group
 from streams.drill.simulation.log import Log
 from streams.drill.simulation.replicas import DiskReplica, SimReplicator
 from streams.engine.skeleton import skeletons_of
+from streams.pipeline.bounded import Bounded
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.errors import RestartNeeded
 from streams.pipeline.loop import Loop
@@ -43,6 +44,13 @@ class SimPolicy(CommitPolicy):
         yes = pending > 0 and (pending >= self.max_records or (at_end and self.rng.random() < self.chance))
         object.__setattr__(self, "waiting", pending > 0 and not yes)
         return yes
+
+
+class Inline(Bounded):
+    """Makes the call at once: simulated clients always come back."""
+
+    def __call__(self, call: Callable[[], object], within_s: float) -> None:
+        call()
 
 
 class LoopWorker:
@@ -85,6 +93,7 @@ class LoopWorker:
             make_consumer=cast("Any", self._make_consumer),
             make_producer=cast("Any", self._make_producer),
         )
+        loop._tx._bounded = Inline()  # no threads here
         self._turns = loop.turns()
 
     def _make_consumer(self, config: Config) -> Consumer:

@@ -24,6 +24,7 @@ class SimReplicator:
         self, log: Log, replica: DiskReplica, entities: Sequence[Entity], rng: Random, crash: Callable[[str], None]
     ) -> None:  # fmt: skip
         self._log, self.replica, self.entities, self._rng, self._crash = log, replica, tuple(entities), rng, crash
+        self._lag = rng.choice((0.1, 0.3, 0.9))
         self._listener: Callable[[Sequence[Applied]], None] = lambda applied: None
         held = replica.next_offsets()
         again = rng.choice((0, 0, 2))  # records that are read once more must change nothing
@@ -31,6 +32,7 @@ class SimReplicator:
         self._kinds: dict[str, Entity] = {e: e for e in entities}
         self._ended: dict[Place, int] = {}
         self._needed: dict[Place, int] = {}
+        self._calm = -1  # version of the log at which there was nothing to read
 
     def listen(self, listener: Callable[[Sequence[Applied]], None]) -> None:
         """Have `listener` told of each batch that was applied."""
@@ -41,7 +43,7 @@ class SimReplicator:
         """Every partition's end has been seen since the start, and every end that `require` asked for."""
         if len(self._ended) < len(self._positions):
             return False
-        return all(self._ended.get(place, -1) >= end for place, end in self._needed.items())
+        return not self._needed or all(self._ended.get(place, -1) >= end for place, end in self._needed.items())
 
     def position(self, place: Place) -> int:
         """One past the last record read; infinitely far for what isn't read."""
@@ -49,11 +51,19 @@ class SimReplicator:
 
     def behind(self) -> bool:
         """Whether a poll could bring anything."""
-        return not self.caught_up or any(self._log.stable_end(p) > at for p, at in self._positions.items())
+        if self._calm == self._log.version:
+            return not self.caught_up
+        if not self.caught_up or any(self._log.stable_end(p) > at for p, at in self._positions.items()):
+            return True
+        self._calm = self._log.version
+        return False
 
     def catch_up(self) -> bool:
         """Apply a torn batch of what is there; whether everything was read that must be."""
-        if self.behind() and not (self.caught_up and self._rng.random() < 0.3):
+        if self.behind() and not (self.caught_up and self._rng.random() < self._lag):
+            if self._rng.random() < 0.05:  # what was read once may be read again
+                self._positions = {place: max(0, at - 2) for place, at in self._positions.items()}
+                self._calm = -1
             self.poll()
         return self.caught_up
 
@@ -75,6 +85,9 @@ class SimReplicator:
             self._crash("after-apply")
             self._listener(applied)
         return len(changes)
+
+    def check(self) -> None:
+        """Memory doesn't fail."""
 
     def require(self, entity: Entity, partitions: Iterable[int]) -> None:
         """Not caught up before everything is read that stands in these partitions now."""

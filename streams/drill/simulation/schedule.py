@@ -43,7 +43,7 @@ class Schedule:
         counts = {"messages": rng.choice((1, 2, 2, 3))}
         counts |= {"registry": rng.choice((1, 2)), "reputation": rng.choice((1, 2))}
         self._world = World(seed, counts)
-        cluster = self._cluster = Cluster(rng, counts, rng.choice((0, 4, 8, 12)))
+        cluster = self._cluster = Cluster(rng, counts, rng.choice((0, 6, 12, 16)))
         self.played = Played(seed, self._world, cluster, rng.random() < 0.3)
         self._embedded = Embedded(policies(), KEYS)
         self._late: list[Iterator[None]] = []
@@ -127,6 +127,7 @@ class Schedule:
         last = epoch is self._world.epochs[-1]
         self._late = [s for s in stages if not last and epoch is not self._world.epochs[0] and rng.random() < 0.25]
         stages = [*(s for s in stages if s not in self._late), self._messages(epoch)]
+        cluster.doze()
         while stages:
             stage = rng.choice(stages)
             if next(stage, False) is False:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,7 @@ from streams.drill.simulation.errors import Broken
 if TYPE_CHECKING:
     from streams.drill.simulation.schedule import Played
 
+_DECODER = msgspec.json.Decoder(Progress)
 INPUTS = (
     ("registrar", "feeds"), ("gate", "messages"), ("meter", "decisions"), ("reports", "reports"), ("tally", "votes"),
     ("tally", "traffic"), ("sanctions", "findings"), ("directives", "directives"),
@@ -20,9 +22,10 @@ INPUTS = (
 
 
 def check(played: Played) -> None:
-    """The newest record for each component and partition."""
+    """The newest record for each component and partition, and every event time that gate and meter named."""
+    _event_times(played)
     log = played.cluster.log
-    newest = {r.key: msgspec.json.decode(r.value or b"", type=Progress) for _, r in log.every("progress")}
+    newest = {r.key: _DECODER.decode(r.value or b"") for _, r in log.every("progress")}
     for component, entity in INPUTS:
         for partition in range(log.count(entity)):
             records = log.whole((entity, partition))
@@ -31,11 +34,20 @@ def check(played: Played) -> None:
             said = newest.get(f"{component}/{entity}/{partition}".encode())
             if said is None or said.next_offset != records[-1].offset + 1:
                 raise Broken(f"progress: {component} says {said}, {entity}[{partition}] ends at {records[-1].offset}")
-    newest_ms: dict[int, int] = {}
-    for _, _, decision in decisions(played):
+
+
+def _event_times(played: Played) -> None:
+    """The highest event time below the offset: never one that was undone, never one that was forgotten."""
+    times: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for partition, offset, decision in decisions(played):
+        times["meter", partition].append((offset, decision.event_time_ms))
         if decision.observed is not None and decision.sender.kind != "unread":
-            partition = decision.observed.source[0]
-            newest_ms[partition] = max(newest_ms.get(partition, 0), decision.event_time_ms)
-    for partition, at_ms in newest_ms.items():
-        if newest[f"gate/messages/{partition}".encode()].event_time_ms != at_ms:
-            raise Broken(f"progress: the gate's event time in partition {partition} is not {at_ms}")
+            source = decision.observed.source
+            times["gate", source[0]].append((source[1], decision.event_time_ms))
+    for _, record in played.cluster.log.every("progress"):
+        said = _DECODER.decode(record.value or b"")
+        if said.component in ("gate", "meter"):
+            below = times[said.component, said.partition]
+            at_ms = max((time for offset, time in below if offset < said.next_offset), default=0)
+            if said.event_time_ms != at_ms:
+                raise Broken(f"progress: the highest event time below {said} is {at_ms}")
