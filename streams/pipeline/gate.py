@@ -64,7 +64,11 @@ class Gate:
             message, flags = read_message(raw)
         except InvalidEvent as invalid:
             raise InvalidRecord(invalid.reason, invalid.detail) from invalid
-        decision = self._decider.decide(message, raw, self._view, flags)
+        try:
+            decision = self._decider.decide(message, raw, self._view, flags)
+        except Exception:
+            self._replicator.check()  # a disk that can't be read is not this event's fault
+            raise
         if decision.event_time_ms > self.newest_ms.get(record.partition, 0):
             self.newest_ms[record.partition] = decision.event_time_ms
         return (self._output(decision, record),)
@@ -110,6 +114,7 @@ class Gate:
                 log.warning("late_enforcement", entity=change.entity, kind=kind, by_ms=newest_ms - at_ms)
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
+        self._replicator.check()
         return ()
 
     def committed(self) -> None:

@@ -63,6 +63,8 @@ class Handler:
             except InvalidRecord as invalid:
                 self._reject(consumer, record, invalid.reason, invalid.detail)
                 continue
+            except PipelineError:
+                raise  # not the record's fault, nor a bug
             except Exception as bug:
                 log.exception("step_failed", step=self._step.name, partition=partition, offset=offset)
                 count("step_failures_total", step=self._step.name)

@@ -70,6 +70,8 @@ class Meter:
         return ()
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
+        if self._replicator is not None:
+            self._replicator.check()
         outputs: list[Output] = []
         self._heard_ms = now_ms
         for partition, next_offset in positions.items():

@@ -79,6 +79,7 @@ class Registrar:
         return ()
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
+        self._replicator.check()
         return ()
 
     def committed(self) -> None:

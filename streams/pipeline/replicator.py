@@ -11,12 +11,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from streams.pipeline.errors import RestartNeeded, kafka_error
+from streams.pipeline.errors import AbortNeeded, RestartNeeded, kafka_error
 from streams.pipeline.progress import ProgressWriter
 from streams.pipeline.settings import Config, Connection, replica_consumer
 from streams.pipeline.topics import DELETE_RETENTION_MS, describe
 from streams.replica.base import Replica
 from streams.replica.changes import Applied, Change, Entity
+from streams.replica.disk import DiskError
 from streams.telemetry.metrics import count
 
 log = structlog.get_logger()
@@ -25,6 +26,7 @@ Listener = Callable[[Sequence[Applied]], None]
 
 BATCH = 5000
 _STAMP_EVERY_S = 60.0
+_RETRY_S = 1.0
 _TIMEOUT_S = 10.0
 
 
@@ -72,6 +74,7 @@ class Replicator:
         self._needed: dict[Place, int] = {}
         self._progress = ProgressWriter(connection, name)
         self._stamped_s = 0.0
+        self._tried_s = -_RETRY_S
 
     def listen(self, listener: Listener) -> None:
         """Have `listener` told of each batch that was applied."""
@@ -83,7 +86,7 @@ class Replicator:
 
         Stays true when the topics move on: who decides with rows a moment old goes on deciding.
         """
-        if len(self._ended) < len(self._places) or not self._places:
+        if len(self._ended) < len(self._places) or not self._places or self.replica.fault is not None:
             return False
         return not self._needed or all(self._ended.get(p, -1) >= end for p, end in self._needed.items())
 
@@ -99,6 +102,7 @@ class Replicator:
             elif not self._within():
                 self._rebuild("out_of_range")
         if not self.replica.next_offsets():
+            self._mended()
             # From an empty replica nothing can be missing that is deleted after this moment.
             self.replica.stamp(self._ids, self._clock_ms())
         self._assign()
@@ -132,6 +136,36 @@ class Replicator:
         self.replica.wipe()
         self.replica.stamp(self._ids, self._clock_ms())
 
+    def check(self) -> None:
+        """Before what was decided is committed. Raises AbortNeeded if the replica failed meanwhile."""
+        if (said := self.replica.fault) is not None:
+            raise AbortNeeded(f"replica {self._name}: {said}")
+
+    def _recovered(self) -> bool:
+        """After a fault: whether it is open again. Asks the disk once a second."""
+        now_s = time.monotonic()
+        if now_s - self._tried_s < _RETRY_S:
+            time.sleep(0.05)
+            return False
+        log.error("replica_fault", replica=self._name, said=self.replica.fault)
+        count("replica_faults_total", replica=self._name)
+        self._tried_s = now_s
+        try:
+            self.replica.recover()
+        except DiskError as error:
+            log.error("replica_stopped", replica=self._name, error=str(error))
+            return False
+        if not self.replica.next_offsets():
+            self._mended()
+            self.replica.stamp(self._ids, self._clock_ms())
+        self._assign()
+        return True
+
+    def _mended(self) -> None:
+        if self.replica.mended is not None:
+            log.warning("replica_rebuild", replica=self._name, why="damaged", said=self.replica.mended)
+            count("replica_rebuilds_total", replica=self._name, why="damaged")
+
     def catch_up(self) -> bool:
         """For a step's `catch_up`: opens at the first call, then polls, waiting a little while not caught up."""
         self.poll(0.0 if self.caught_up else 0.05)
@@ -144,6 +178,8 @@ class Replicator:
         """
         if self._consumer is None:
             self.open()
+        if self.replica.fault is not None and not self._recovered():
+            return 0
         applied, until = 0, time.monotonic() + budget_s
         while True:
             batch = self._fetch(wait_s)
@@ -151,8 +187,11 @@ class Replicator:
                 break
             applied += self._take(batch)
             wait_s = 0.0
-            if time.monotonic() >= until:
+            # After a fault nothing more may be applied: what could not be would be skipped.
+            if time.monotonic() >= until or self.replica.fault is not None:
                 break
+        if self.replica.fault is not None:
+            return applied
         if self._progress.due(at_end=not self._behind):
             self._progress.write(self.replica.next_offsets(), self._ended)
         self._stamp()
@@ -184,7 +223,12 @@ class Replicator:
         if not changes:
             return 0
         self._crash("before-apply")
-        applied = self.replica.apply(changes)
+        try:
+            applied = self.replica.apply(changes)
+        except Exception:
+            if self.replica.fault is None:
+                raise
+            return 0  # read again when the disk can be written
         # On disk with its offsets; neither the listener nor `progress` know of it yet.
         self._crash("after-apply")
         self._account(changes, applied, self.replica.bad_count - bad)

@@ -28,6 +28,20 @@ class Replica(Protocol):
         """How many changes could not be read since the replica was opened."""
         ...
 
+    @property
+    def fault(self) -> str | None:
+        """What the disk said when it could not be read or written; until `recover` nothing read counts."""
+        ...
+
+    @property
+    def mended(self) -> str | None:
+        """Why the replica was built anew because it was damaged; None if it was not."""
+        ...
+
+    def recover(self) -> None:
+        """After a fault: open it again, empty if it was damaged. Raises disk.DiskError while that can't be done."""
+        ...
+
     def row(self, key: str) -> Row | None:
         """The registry row under a key such as `sender:kr:15881234`."""
         ...

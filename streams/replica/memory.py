@@ -40,6 +40,17 @@ class MemoryReplica:
         self.manifests = self._marks.manifests
 
     @property
+    def fault(self) -> str | None:
+        return None
+
+    @property
+    def mended(self) -> str | None:
+        return None
+
+    def recover(self) -> None:
+        pass
+
+    @property
     def bad(self) -> list[Bad]:
         return list(self._bad.kept)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -15,6 +17,7 @@ from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.replica.cache import Miss, TwoGenerations
 from streams.replica.changes import Applied, Bad, Change, Entity, SkeletonsOf, Value, decode
+from streams.replica.disk import DiskError, clear, is_damage
 from streams.replica.marks import BadChanges, Marks
 from streams.replica.memory import no_skeletons
 
@@ -77,29 +80,81 @@ class RocksReplica:
         self._bad = BadChanges()
         self._offsets: dict[tuple[str, int], int] = {}
         self._open = True
-        self._db = Rdict(path, _options(block_cache_bytes))
-        self._load()
+        self._fault: str | None = None
+        self._mended: str | None = None
+        self._db = self._opened()
         self.feed = self._marks.feed
         self.manifests = self._marks.manifests
 
+    def _opened(self) -> Rdict:
+        """The database, loaded; built anew when what is on the disk is damaged. Raises DiskError."""
+        damage = ""
+        try:
+            Path(self._path).mkdir(parents=True, exist_ok=True)
+            self._db = Rdict(self._path, _options(self._block_cache_bytes))
+            self._load()
+        except Exception as error:  # rocksdict has no narrower one
+            if not is_damage(error):
+                raise DiskError(self._path, str(error)) from error
+            damage = str(error)
+        if damage:  # not before the exception is gone: its frames hold an iterator, and that the lock
+            # A replica can always be read again from its topics.
+            self._mended = damage
+            self.wipe()
+        return self._db
+
     def _load(self) -> None:
+        self._forget()
         try:
             for partition, key, value in self._scan(_MARK):
                 self._marks.put(key, partition, _mark(decode("registry", key, value)))
             for partition, entity, value in self._scan(_OFFSET):
                 self._offsets[entity, partition] = _INT.decode(value)
         except ValueError:
-            # Written under another layout. A replica can always be read again from its topics.
+            # Written under another layout.
             self.wipe()
 
     def _scan(self, prefix: bytes) -> list[tuple[int, str, bytes]]:
         # A list, so that no iterator lives on: one that does keeps the directory locked after close.
         found = []
-        for raw, value in cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=prefix)):
+        rows = self._db.iter()
+        rows.seek(prefix)
+        while rows.valid():
+            raw = cast("bytes", rows.key())
             if not raw.startswith(prefix):
                 break
-            found.append((int.from_bytes(raw[1:5], "big"), raw[5:].decode(), value))
+            found.append((int.from_bytes(raw[1:5], "big"), raw[5:].decode(), cast("bytes", rows.value())))
+            rows.next()
+        rows.status()  # raises: an iterator that meets a damaged block just ends
         return found
+
+    @property
+    def fault(self) -> str | None:
+        return self._fault
+
+    @property
+    def mended(self) -> str | None:
+        return self._mended
+
+    def recover(self) -> None:
+        damage, self._fault = self._fault is not None and is_damage(Exception(self._fault)), None
+        with contextlib.suppress(Exception):  # what the fault was, once more
+            self._db.close()
+        if damage:
+            self._mended = "damaged under us"
+            clear(self._path)
+        try:
+            self._opened()
+        except DiskError as error:
+            self._fault = str(error)
+            raise
+
+    def _read(self, key: bytes) -> bytes | None:
+        try:
+            return cast("bytes | None", self._db.get(key))
+        except Exception as error:
+            self._fault = str(error)
+            raise
 
     @property
     def bad(self) -> list[Bad]:
@@ -121,7 +176,7 @@ class RocksReplica:
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         found = self._skeleton_cache.get(skeleton)
         if isinstance(found, Miss):
-            raw = self._db.get((_SKELETON + skeleton).encode())
+            raw = self._read((_SKELETON + skeleton).encode())
             found = () if raw is None else _KEYS.decode(raw)
             self._skeleton_cache.put(skeleton, found)
         return found
@@ -135,7 +190,7 @@ class RocksReplica:
         name = _PREFIX[entity] + key
         value = self._cache.get(name)
         if isinstance(value, Miss):
-            raw = self._db.get(name.encode())
+            raw = self._read(name.encode())
             value = None if raw is None else decode(entity, key, raw)
             self._cache.put(name, value)
         return value
@@ -159,7 +214,11 @@ class RocksReplica:
             pending.batch.put(_at(_OFFSET, partition, entity), msgspec.json.encode(offset))
         for skeleton, keys in pending.skeletons.items():
             _put(pending.batch, (_SKELETON + skeleton).encode(), msgspec.json.encode(sorted(keys)) if keys else None)
-        self._db.write(pending.batch)
+        try:
+            self._db.write(pending.batch)
+        except Exception as error:
+            self._fault = str(error)
+            raise
         self._settle(pending)
         return pending.applied
 
@@ -204,19 +263,29 @@ class RocksReplica:
         return dict(self._offsets)
 
     def usable(self, topic_ids: Mapping[str, str], now_ms: int, max_age_ms: int) -> bool:
-        raw = self._db.get(_STAMP)
+        raw = self._read(_STAMP)
         if raw is None:
             return False
         held, at_ms = _STAMPED.decode(raw)
         return held == {**topic_ids, "~layout": LAYOUT} and now_ms - at_ms <= max_age_ms
 
     def stamp(self, topic_ids: Mapping[str, str], now_ms: int) -> None:
-        self._db.put(_STAMP, msgspec.json.encode(({**topic_ids, "~layout": LAYOUT}, now_ms)))
+        try:
+            self._db.put(_STAMP, msgspec.json.encode(({**topic_ids, "~layout": LAYOUT}, now_ms)))
+        except Exception as error:
+            self._fault = str(error)
 
     def wipe(self) -> None:
-        self._db.close()
-        Rdict.destroy(self._path)
-        self._db = Rdict(self._path, _options(self._block_cache_bytes))
+        with contextlib.suppress(Exception):  # a damaged one may not even close
+            self._db.close()
+        clear(self._path)
+        try:
+            self._db = Rdict(self._path, _options(self._block_cache_bytes))
+        except Exception as error:
+            raise DiskError(self._path, str(error)) from error
+        self._forget()
+
+    def _forget(self) -> None:
         self._cache.clear()
         self._skeleton_cache.clear()
         self._marks.clear()
@@ -225,7 +294,8 @@ class RocksReplica:
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._db.close()
+            with contextlib.suppress(Exception):  # after a failed write: it says so once more
+                self._db.close()
 
 
 class _Pending:

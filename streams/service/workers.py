@@ -20,6 +20,7 @@ from streams.pipeline.loop import Loop
 from streams.pipeline.replicator import no_crash
 from streams.pipeline.step import Step
 from streams.pipeline.transaction import MakeProducer
+from streams.replica.disk import DiskError
 from streams.service import wiring
 from streams.telemetry.logging import set_up
 
@@ -37,11 +38,11 @@ def run_worker(role: Role, settings: Settings) -> int:
         from streams.service.agents import run_agents  # Faust is slow to import, and only this role needs it
 
         return run_agents(settings)
-    loop = build_loop(role, settings)
-    loop.stop_on_signals()
     try:
+        loop = build_loop(role, settings)
+        loop.stop_on_signals()
         loop.run()
-    except RestartNeeded as error:
+    except (RestartNeeded, DiskError) as error:
         log.error("restart_needed", role=role, why=str(error))
         return 1
     return 0

@@ -32,6 +32,8 @@ CounterName = Literal[
     "replica_bad_changes_total",
     # Replicas that were wiped and read again. replica, why
     "replica_rebuilds_total",
+    # Times that a replica's disk could not be read or written. replica
+    "replica_faults_total",
     # Decisions, by what was said. verdict, action
     "decisions_total",
     # Codes that spoke against a message, by the mode they ran in; CHECK_FAILED is our own failure. code, mode
@@ -62,6 +64,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "replica_changes_total": ("replica", "entity"),
     "replica_bad_changes_total": ("replica", "entity"),
     "replica_rebuilds_total": ("replica", "why"),
+    "replica_faults_total": ("replica",),
     "decisions_total": ("verdict", "action"),
     "reasons_total": ("code", "mode"),
     "unknown_checks_total": ("check",),
