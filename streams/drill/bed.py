@@ -255,7 +255,7 @@ class Bed:
         """All states of all rows, by the history topics."""
         history = History()
         for entity in ENTITIES:
-            history.add(entity, self.read(f"{entity}.history"))
+            history.add(entity, self.read(f"{entity}.history"), self.read(entity))
         return history
 
     # -- the end -------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from streams.engine.timeline import all_current, current, visible
 from streams.replica.changes import Entity, Value, decode
 
 NO_ROW = "-"
+NEVER = 2**53
 
 
 class Record(NamedTuple):
@@ -40,8 +41,16 @@ class History:
         self.rows: dict[tuple[Entity, str], Value] = {}  # as they stand at the end
         self.marks: dict[tuple[str, int], Heartbeat | Manifest] = {}  # heartbeats and manifests, by partition
 
-    def add(self, entity: Entity, records: Iterable[Record]) -> History:
-        """Take an entity's log (its history topic), in the order of offsets within each partition."""
+    def add(self, entity: Entity, records: Iterable[Record], topic: Iterable[Record] = ()) -> History:
+        """Take an entity's log (its history topic), in the order of offsets within each partition.
+
+        topic: the compacted topic itself, while it still holds everything. A writer outside of transactions that dies
+        can have written the one and not yet, or never, the other; a gate could read what stands on the topic.
+        """
+        topic = list(topic)
+        public: dict[tuple[bytes, bytes], int] = {}
+        for record in topic:
+            public.setdefault((record.key, record.value), record.append_ms)
         for record in records:
             key = record.key.decode()
             value = decode(entity, key, record.value)
@@ -50,7 +59,9 @@ class History:
                 continue
             states = self._states.setdefault((entity, key), [State(-1, None)])
             if states[-1].value != value:
-                states.append(State(record.append_ms, value))
+                at_ms = public.get((record.key, record.value), NEVER if topic else 0)
+                readable_ms = max(record.append_ms, at_ms)
+                states.append(State(readable_ms, value))
                 self.rows[entity, key] = value
         return self
 
