@@ -8,10 +8,10 @@ import pytest
 from streams.contracts.decisions import Decision, Reason
 from streams.contracts.messages import Content, Message, Route, Sender
 from streams.contracts.reputation import SanctionEntry, SanctionRow
-from streams.drill.history import Record
-from streams.drill.oracle import Findings
+from streams.drill.history import History, Record
+from streams.drill.oracle import Findings, Oracle
 from streams.drill.report import ScenarioReport, vacuous
-from tests.drill.hand import START_MS, Hand
+from tests.drill.hand import KEYS, START_MS, Hand
 
 ROUTE = Route(relay_id="relay-1", chain=("reseller-1",), account_id="acct-1")
 
@@ -154,3 +154,22 @@ def test_a_scenario_holds_only_without_faults_and_problems() -> None:
     late = ScenarioReport("s")
     late.recovered(6.0, 5.0, "a gate")
     assert not late.holds and late.worst_recovery_s == 6.0
+
+
+@pytest.mark.parametrize(("on_topic_s", "expected"), [(11, {"stale": 1}), (13.2, {}), (None, {})])
+def test_what_the_history_holds_was_readable_once_it_stood_on_the_topic(
+    on_topic_s: float | None, expected: dict[str, int]
+) -> None:
+    """Agents write row and history one after the other: killed in between, the row comes later, or never."""
+    made = Hand()
+    first, second = sanction(6, START_MS + 8_000), sanction(7, START_MS + 9_000)
+    made.put("sanctions", "account:acct-1", first, START_MS + 8_000)
+    topic = list(made.logs["sanctions"])
+    made.put("sanctions", "account:acct-1", second, START_MS + 11_000, replicated=False)
+    if on_topic_s is not None:
+        topic.append(made.logs["sanctions"][-1]._replace(append_ms=START_MS + int(on_topic_s * 1000)))
+    made.decide(message(0), at_ms=START_MS + 14_000)
+    history = History()
+    for entity, records in made.logs.items():
+        history.add(entity, records, topic if entity == "sanctions" else records)
+    assert faults(Oracle(history, KEYS).judge(made.inputs, made.committed)) == expected
