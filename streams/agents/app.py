@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import faust
+from faust.auth import Credentials
 from faust.types.transports import TransportT
 from yarl import URL
 
@@ -48,6 +49,7 @@ class AgentSettings:
     max_record_bytes: int = 1_000_000
     block_cache_bytes: int = 16 * 1024 * 1024
     write_buffer_bytes: int = 16 * 1024 * 1024
+    credentials: Credentials | None = None
 
     @property
     def progress_topic(self) -> str:
@@ -131,6 +133,7 @@ def framework_options(settings: AgentSettings) -> dict[str, Any]:
     return {
         "broker": [URL(f"kafka://{server}") for server in settings.bootstrap.split(",")],
         "broker_client_id": settings.instance_id,
+        "broker_credentials": settings.credentials,
         # Static membership: a restart within the session timeout takes its partitions back without a rebalance.
         "consumer_group_instance_id": settings.instance_id,
         "broker_session_timeout": settings.session_timeout_s,

@@ -38,7 +38,7 @@ class LocalBroker:
     heap_mb: the most Java heap, MiB.
     max_seconds: after so many seconds from a start the broker stops by itself; None: no limit. Independent of that it
         stops when the process that started it ends, however it ends.
-    extra: broker settings laid over ours.
+    extra: broker settings laid over ours. client: librdkafka settings that its first reader needs, e.g. SASL.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class LocalBroker:
         heap_mb: int = 512,
         max_seconds: float | None = None,
         extra: Mapping[str, object] | None = None,
+        client: Mapping[str, str] | None = None,
     ) -> None:
         self._fixed_port = port
         self.port = port
@@ -58,6 +59,7 @@ class LocalBroker:
         self._heap_mb = heap_mb
         self._max_seconds = max_seconds or 0
         self._extra = extra
+        self._client = dict(client or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._pid = os.getpid()
 
@@ -182,7 +184,7 @@ class LocalBroker:
             # The client would print each refused connection.
             if _listens(self.port):
                 try:
-                    AdminClient({"bootstrap.servers": self.bootstrap}).list_topics(timeout=2)
+                    AdminClient({"bootstrap.servers": self.bootstrap, **self._client}).list_topics(timeout=2)
                     return
                 except KafkaException:
                     continue

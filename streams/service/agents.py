@@ -17,6 +17,7 @@ from streams.engine.decide import ENGINE_VERSION
 from streams.engine.view import View
 from streams.pipeline.replicator import Replicator
 from streams.service import wiring
+from streams.service.security import credentials
 
 
 def no_crash(point: CrashPoint) -> None:
@@ -72,6 +73,7 @@ def build_agents(
             partitions=settings.partitions.reputation,
             replication=settings.replication,
             version=ENGINE_VERSION,
+            credentials=credentials(settings.security),
         ),
         crash_points=crash_points,
     )
