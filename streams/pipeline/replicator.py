@@ -26,7 +26,7 @@ Listener = Callable[[Sequence[Applied]], None]
 
 BATCH = 5000
 _STAMP_EVERY_S = 60.0
-_RETRY_S = 1.0
+_RETRY_S = 3.0  # between two looks at a disk that failed
 _TIMEOUT_S = 10.0
 
 
@@ -142,7 +142,7 @@ class Replicator:
             raise AbortNeeded(f"replica {self._name}: {said}")
 
     def _recovered(self) -> bool:
-        """After a fault: whether it is open again. Asks the disk once a second."""
+        """After a fault: whether it is open again. Asks the disk every few seconds."""
         now_s = time.monotonic()
         if now_s - self._tried_s < _RETRY_S:
             time.sleep(0.05)

@@ -43,7 +43,7 @@ def run(bed: Bed, seed: int, long: bool, *, faulty_s: float | None = None) -> Sc
         reader, feeder = own.reader, own.feed(rate=150)
         gates.watch(lambda: len(reader) > 200, 90)
         for _ in range(4 if long else 1):
-            gates.watch(_never, faulty_s if faulty_s is not None else 25)
+            gates.watch(_never, faulty_s if faulty_s is not None else 15)
             for kill in (False, True):
                 broker.kill() if kill else broker.stop()
                 gates.watch(_never, 2)
