@@ -15,6 +15,7 @@ from streams.pipeline.errors import AbortNeeded, RestartNeeded, kafka_error
 from streams.pipeline.progress import ProgressWriter
 from streams.pipeline.settings import Config, Connection, replica_consumer
 from streams.pipeline.topics import DELETE_RETENTION_MS, describe
+from streams.pipeline.watch import TopicWatch
 from streams.replica.base import Replica
 from streams.replica.changes import Applied, Change, Entity
 from streams.replica.disk import DiskError
@@ -72,6 +73,7 @@ class Replicator:
         self._ended: dict[Place, int] = {}  # the highest end seen, since the replica was last empty or opened
         self._behind: set[Place] = set()  # records have come since
         self._needed: dict[Place, int] = {}
+        self._watch = TopicWatch(connection, entities)
         self._progress = ProgressWriter(connection, name)
         self._stamped_s = 0.0
         self._tried_s = -_RETRY_S
@@ -180,6 +182,10 @@ class Replicator:
             self.open()
         if self.replica.fault is not None and not self._recovered():
             return 0
+        if other := self._watch.other(self._ids):
+            self._ids |= other
+            self._rebuild("recreated")
+            self._assign()
         applied, until = 0, time.monotonic() + budget_s
         while True:
             batch = self._fetch(wait_s)

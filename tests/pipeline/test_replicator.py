@@ -145,6 +145,25 @@ def test_records_deleted_under_a_running_replica(kafka: str, topics: str) -> Non
         assert metric("replica_rebuilds_total", replica="r-0", why="out_of_range") == before + 1
 
 
+def test_a_topic_made_anew_under_a_running_replica(kafka: str, topics: str) -> None:
+    """Its end lies beyond where the replica stood: reading on would skip the first ten records, and keep old rows."""
+    create(kafka, topics, registry=1)
+    name, admin = f"{topics}.registry.v1", AdminClient({"bootstrap.servers": kafka})
+    produce(kafka, name, [(0, f"sender:{n}", row(f"sender:{n}")) for n in range(10)])
+    replica = MemoryReplica()
+    with following(kafka, topics, replica) as (replicator, _):
+        until(replicator.catch_up)
+        for gone in admin.delete_topics([name]).values():
+            gone.result(20)
+        until(lambda: name not in admin.list_topics(timeout=5).topics)
+        for again in admin.create_topics([NewTopic(name, 1, 1)]).values():
+            again.result(20)
+        produce(kafka, name, [(0, f"sender:new-{n}", row(f"sender:new-{n}")) for n in range(50)])
+        until(lambda: replicator.catch_up() and replica.row("sender:new-0"), 40)
+        until(lambda: replicator.catch_up() and replica.row("sender:new-49"))
+        assert replica.row("sender:1") is None
+
+
 def test_what_is_required_includes_an_open_transaction(kafka: str, topics: str) -> None:
     create(kafka, topics, registry=1)
     name = f"{topics}.registry.v1"
