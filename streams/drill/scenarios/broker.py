@@ -30,7 +30,7 @@ def run(bed: Bed, seed: int, long: bool, *, faulty_s: float | None = None) -> Sc
     """On a broker of its own: nobody else's is bounced. faulty_s: seconds of a bad network before the bounces."""
     report = ScenarioReport("broker")
     port, inner, outer, controller = _ports()
-    faults = Faults(swallow=0.04, silence_s=_SILENCE_S, seed=seed)
+    faults = Faults(swallow=0.15, silence_s=_SILENCE_S, seed=seed)
     with (
         LocalBroker(port=port, max_seconds=_MAX_SECONDS[long], extra=proxied(port, controller, inner, outer)) as broker,
         Proxy(inner, faults, port=outer, max_seconds=_MAX_SECONDS[long]) as proxy,
@@ -43,7 +43,8 @@ def run(bed: Bed, seed: int, long: bool, *, faulty_s: float | None = None) -> Sc
         reader, feeder = own.reader, own.feed(rate=150)
         gates.watch(lambda: len(reader) > 200, 90)
         for _ in range(4 if long else 1):
-            gates.watch(_never, faulty_s if faulty_s is not None else 15)
+            gates.watch(_never, faulty_s if faulty_s is not None else 20)
+            gates.watch(lambda: proxy.swallowed >= 3 and gates.unknown() >= 1, 40)
             for kill in (False, True):
                 broker.kill() if kill else broker.stop()
                 gates.watch(_never, 2)
