@@ -228,7 +228,7 @@ class Cluster:
         rng = self.rng
         if self.faults > 0 and rng.random() < 0.05:
             self.mishap()
-        if [w for w in self.loops if not w.alive or w.stalled] or [a for a in self.agents if not a.alive]:
+        if any([not w.alive or w.stalled for w in self.loops]) or any([not a.alive for a in self.agents]):
             self._revive()
         first = int(rng.random() * len(self._everybody))
         for worker in (*self._everybody[first:], *self._everybody[:first]):

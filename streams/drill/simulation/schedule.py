@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from streams.contracts.decisions import Decision
-from streams.drill.simulation.checks import check
+from streams.drill.simulation.checks import check, traffic
 from streams.drill.simulation.cluster import KEYS, Cluster, policies
 from streams.drill.simulation.errors import Broken
 from streams.drill.simulation.world import POLICY, Epoch, World, feed_key, record
@@ -80,6 +80,7 @@ class Schedule:
                     cluster.run(2)
             if fed:
                 cluster.settle()
+        traffic.prompt(self.played)
 
     def _feeds(self, epoch: Epoch) -> Iterator[None]:
         for value, partition in epoch.feeds:

@@ -33,6 +33,22 @@ def traffic(played: Played) -> list[tuple[int, Traffic]]:
     return [(p, _DECODER.decode(r.value or b"")) for p, r in played.cluster.log.every("traffic")]
 
 
+def prompt(played: Played) -> None:
+    """Once all is settled, every partition of decisions is closed up to the epoch of its newest event."""
+    newest: dict[int, int] = {}
+    for partition, _, decision in decisions(played):
+        newest[partition] = max(newest.get(partition, 0), decision.event_time_ms // EPOCH_MS)
+    marks: dict[tuple[int, int], int] = {}
+    for target, delta in traffic(played):
+        if delta.subject == WATERMARK:
+            place = (target, delta.partition)
+            marks[place] = max(delta.epoch, marks.get(place, delta.epoch))
+    for target in range(played.cluster.log.count("traffic")):
+        for partition, epoch in newest.items():
+            if marks.get((target, partition), -1) < epoch - 1:
+                raise Broken(f"watermark: partition {partition} is settled in epoch {epoch}, said is {marks}")
+
+
 def closed_through(played: Played) -> int:
     """The last epoch that every partition of decisions was metered through, as `traffic` has it."""
     marks: dict[int, int] = {}
