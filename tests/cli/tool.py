@@ -56,7 +56,8 @@ class Cluster:
         for (key, partition), value in held.items():
             producer.produce(self.connection.topic("registry"), encoder().encode(value), key, partition)
         assert producer.flush(30) == 0
-        return {key: value for (key, _), value in held.items()}
+        # A manifest stands in every partition under one key: the last partition's, in whatever order they were read.
+        return {key: value for (key, _), value in sorted(held.items(), key=lambda item: item[0])}
 
 
 def cluster(bootstrap: str, topics: str, state: str, only: tuple[str, ...] = ()) -> Cluster:
