@@ -96,14 +96,16 @@ class Log:
 
     def read(self, place: Place, position: int, limit: int) -> tuple[list[Record], int]:
         """Committed records from `position` on, and the position behind them; stops before an open transaction."""
-        found: list[Record] = []
         records = self.partition(place)
-        while position < len(records) and len(found) < limit:
+        found: list[Record] = []
+        end = len(records)
+        while position < end and len(found) < limit:
             record = records[position]
-            if record is not None:
-                if record.tx is not None and record.tx.state == "open":
+            if record is not None and not record.control:
+                state = "committed" if record.tx is None else record.tx.state
+                if state == "open":
                     break
-                if record.visible:
+                if state == "committed":
                     found.append(record)
             position += 1
         return found, position

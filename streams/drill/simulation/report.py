@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -37,15 +38,32 @@ def run(seeds: Iterable[int], *, stop_at_first: bool = False) -> Report:
     """Play these schedules. The same seed gives the same schedule on every machine."""
     failures: list[Failure] = []
     number, began = 0, time.perf_counter()
-    with quiet():
+    with quiet(), few_collections():
         for seed in seeds:
             number += 1
+            if number % 50 == 0:
+                gc.collect()
             why = broken(seed)
             if why is not None:
                 failures.append(Failure(seed, why))
                 if stop_at_first:
                     break
     return Report(number, tuple(failures), time.perf_counter() - began)
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """A schedule leaves a few hundred kB in cycles: collected now and then they cost a fifth less."""
+    was = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was:
+            gc.enable()
 
 
 @contextmanager

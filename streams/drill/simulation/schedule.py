@@ -44,7 +44,7 @@ class Schedule:
         counts |= {"registry": rng.choice((1, 2)), "reputation": rng.choice((1, 2))}
         self._world = World(seed, counts)
         cluster = self._cluster = Cluster(rng, counts, rng.choice((0, 6, 12, 16)))
-        self.played = Played(seed, self._world, cluster, rng.random() < 0.3)
+        self.played = Played(seed, self._world, cluster, rng.random() < 0.25)
         self._embedded = Embedded(policies(), KEYS)
         self._late: list[Iterator[None]] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import count
 from random import Random
 from typing import Any, NamedTuple
 
@@ -196,7 +197,7 @@ class World:
         for _ in range(rng.choice((1, 2, 3, 5))):
             self._report(epoch)
         epoch.garbage = int(rng.random() < 0.1)
-        for _ in range(rng.randint(3, 6)):
+        for _ in range(rng.randint(3, 5)):
             self._message(epoch)
 
     def _order(self, epoch: Epoch) -> None:
@@ -264,7 +265,9 @@ class World:
     def _close(self, epoch: Epoch) -> None:
         """One message into every partition of decisions, so that the epochs before are over everywhere."""
         missing = set(range(self.counts["messages"]))
-        for number in range(1000):
+        for number in count():
+            if not missing:
+                break
             key = f"kr:alnum:end{number}".encode()
             partition = partition_of(key, self.counts["messages"])
             if partition in missing:
