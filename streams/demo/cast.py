@@ -22,7 +22,7 @@ from streams.contracts.registry import (
     SenderEntry,
     SenderRow,
     TimelineRow,
-)  # fmt: skip
+)
 from streams.demo.clock import DAY_FROM_MS, HOUR_MS, REGISTRY_AT_MS
 from streams.demo.numbers import Block, Kind, e164
 from streams.demo.stage import Draft, Label, Line, People, Stage, Text, report, send

@@ -29,7 +29,7 @@ from streams.contracts.registry import (
     ResellerRow,
     SenderEntry,
     SenderRow,
-)  # fmt: skip
+)
 from streams.contracts.reputation import SanctionEntry
 from streams.engine.blocks import state_at
 from streams.engine.feeds import Absence, absence, fresh

@@ -16,7 +16,7 @@ from streams.contracts.decisions import (
     SenderSeen,
     Shadow,
     Versions,
-)  # fmt: skip
+)
 from streams.contracts.messages import Leg, Message
 from streams.engine.allowlist import allows
 from streams.engine.case import LONG_AGO, Case, effective_time

@@ -13,7 +13,7 @@ from streams.contracts.messages import Message
 from streams.contracts.registry import (
     PermissionEntry,
     PermissionRow,
-)  # fmt: skip
+)
 from streams.contracts.reports import Report
 from streams.replay.embedded import Embedded
 from tests.engine.kit import (
@@ -37,7 +37,7 @@ from tests.engine.kit import (
     reseller,
     sanction,
     sender,
-)  # fmt: skip
+)
 
 CASES = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 HERE = f"sender:kr:{BANK}#0"

@@ -37,7 +37,7 @@ from tests.engine.kit import (
     sanction,
     sender,
     view,
-)  # fmt: skip
+)
 
 BOUND = sender(relays=("relay-7", "relay-9"))
 STOPPED = [*alive(), number("suspended")]

@@ -16,14 +16,14 @@ from streams.contracts.messages import Message
 from streams.contracts.registry import (
     AllowEntry,
     AllowRow,
-)  # fmt: skip
+)
 from streams.contracts.reputation import SanctionRow
 from tests.engine.kit import (
     alive,
     decide,
     raw,
     view,
-)  # fmt: skip
+)
 from tests.engine.properties import CASES, messages, modes, rows, rules, sanctions
 
 

@@ -11,7 +11,7 @@ from streams.contracts.feeds import RegistryValue
 from streams.contracts.registry import (
     NumberEntry,
     NumberRow,
-)  # fmt: skip
+)
 from streams.contracts.reports import Report
 from streams.engine.ladder import NEVER, evaluate
 from streams.engine.registry import RowRefused, merge
@@ -25,7 +25,7 @@ from tests.engine.kit import (
     T,
     enforce,
     report,
-)  # fmt: skip
+)
 from tests.engine.properties import CASES, outcome, reports
 from tests.engine.test_tally import delta, vote
 

@@ -18,7 +18,7 @@ from streams.contracts.registry import (
     NumberEntry,
     RelayEntry,
     SenderEntry,
-)  # fmt: skip
+)
 from streams.contracts.reputation import SanctionEntry, SanctionRow
 from streams.engine.blocks import encode
 from streams.engine.decide import Decider
@@ -41,7 +41,7 @@ from tests.engine.kit import (
     relay,
     sender,
     view,
-)  # fmt: skip
+)
 from tests.engine.properties import CASES, HERE
 
 AFTER = st.integers(T + 1, T + 10 * HOUR)

@@ -16,7 +16,7 @@ from streams.contracts.registry import (
     NumberStatus,
     RelayRow,
     SenderRow,
-)  # fmt: skip
+)
 from streams.engine.blocks import encode
 from streams.engine.registry import KEEP_MS, RowRefused, counts_from, merge, recorded_at
 from tests.engine.kit import account, allow, beat, relay, sender

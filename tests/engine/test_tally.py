@@ -15,7 +15,7 @@ from streams.engine.tally import (
     delivered,
     effective_epoch,
     reporters,
-)  # fmt: skip
+)
 from tests.engine.kit import DAY, HOUR, MINUTE, T, enforce
 
 PACK = enforce().pack

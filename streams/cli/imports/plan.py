@@ -23,7 +23,7 @@ from streams.contracts.registry import (
     Row,
     SenderRow,
     TimelineRow,
-)  # fmt: skip
+)
 from streams.engine.blocks import STATES, encode, state_at
 from streams.engine.numberplan import block_key
 from streams.engine.pack import Pack

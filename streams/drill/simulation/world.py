@@ -23,7 +23,7 @@ from streams.contracts.registry import (
     Routes,
     SenderEntry,
     SenderRow,
-)  # fmt: skip
+)
 from streams.contracts.reports import Directive, Report, Scope
 from streams.drill.simulation.log import partition_of
 

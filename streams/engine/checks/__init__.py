@@ -17,7 +17,7 @@ from streams.engine.checks import (
     route,
     source,
     status,
-)  # fmt: skip
+)
 from streams.engine.outcome import Check
 
 CheckFunction = Callable[[Case], Check | None]
