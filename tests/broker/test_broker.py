@@ -75,6 +75,7 @@ def test_data_and_port_outlive_a_restart_and_a_kill(broker: LocalBroker, topics:
     write(address, topics, [b"1"], commit=True)
     assert broker.restart().bootstrap == address
     write(address, topics, [b"2"], commit=True)
+    assert read(address, topics, 2) == [b"1", b"2"]  # readable: the commit's marker is on the disk
     broker.kill()
     assert not broker.running
     assert is_free(broker.port)

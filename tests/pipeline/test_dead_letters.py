@@ -50,11 +50,15 @@ def test_bytes_and_facts(kafka: str, topics: str) -> None:
     assert metric("dead_letters_total", step="toy", reason="BAD") == before + 2
 
 
+#: Idempotent: a batch that is sent again must not overtake the next one.
+ONE_BY_ONE = {"compression.type": "zstd", "linger.ms": 0, "batch.num.messages": 1, "enable.idempotence": True}
+
+
 def test_a_large_record_that_was_small_when_compressed(kafka: str, topics: str) -> None:
     create(kafka, topics, **{"in": 1, "out": 1, "in_dead": 1})
     large, larger = b"bad" + b"x" * 5_000_000, b"bad" + b"y" * 8_600_000
     records = [(0, large), (0, larger), (0, b"after")]
-    feed(kafka, f"{topics}.in.v1", records, **{"compression.type": "zstd", "linger.ms": 0, "batch.num.messages": 1})
+    feed(kafka, f"{topics}.in.v1", records, **ONE_BY_ONE)
     with running(Loop(Toy(), settings(kafka, topics))) as raised:
         until(lambda: [m for m in read(kafka, f"{topics}.out.v1") if (m.value() or b"").endswith(b"after")])
     assert not raised
