@@ -90,6 +90,9 @@ class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
     route: RouteSeen = RouteSeen()
     subjects: Annotated[tuple[str, ...], Meta(description="clear ones only")] = ()
     fingerprint: Annotated[str | None, Meta(description="of the text, numbers and links masked")] = None
+    advertised: Annotated[
+        str | None, Meta(description="the text carries the advertising label: fingerprint of the rest of it")
+    ] = None
     versions: Versions
     observed: Observed | None = None
 

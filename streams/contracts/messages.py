@@ -14,6 +14,7 @@ Leg = Annotated[
 ]
 Channel = Literal["mo", "mt", "rcs", "ott"]
 TrafficClass = Annotated[Literal["a2p", "p2p"], Meta(description="application-to-person or person-to-person")]
+Purpose = Literal["advertising", "transactional", "personal"]
 Verdict = Literal["ALLOW", "BLOCK"]
 
 
@@ -79,4 +80,5 @@ class Message(Record, frozen=True, kw_only=True):
     group_chat: Annotated[bool | None, Meta(description="sent into a group; null where that is not known")] = None
     deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None
     retry_of: Annotated[Id | None, Meta(description="event_id of the first try")] = None
+    purpose: Annotated[Purpose | None, Meta(description="as the sending customer declared it; null: unknown")] = None
     schema_version: Annotated[Count, Meta(description="of this record")] = 1

@@ -33,10 +33,14 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 class Scope(Record, frozen=True, kw_only=True):
-    """What a directive or sanction covers; an empty list means all."""
+    """What a directive or sanction covers; an empty list means all. The share is the entry's `share_permille`."""
 
     legs: tuple[Leg, ...] = ()
     channels: tuple[Channel, ...] = ()
+    purpose: Annotated[
+        Literal["advertising"] | None,
+        Meta(description="advertising only: stamped so, labelled, or a text ever seen labelled; unknown is labelled"),
+    ] = None
 
 
 class Directive(Record, frozen=True, kw_only=True):

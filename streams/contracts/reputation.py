@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from streams.contracts.base import Count, Entry, Id, Ms, Permille, Record
+from streams.contracts.base import Count, Entry, Id, Ms, Permille, Record, Short
 from streams.contracts.messages import Leg
 from streams.contracts.reports import Scope
 
@@ -66,6 +66,27 @@ class Finding(Record, frozen=True, kw_only=True):
     share_permille: Permille = 1000
     version: Count = 0
     releases: Annotated[Id | None, Meta(description="the sanction_id that this finding ends, at from_ms")] = None
+    sanction_id: Annotated[Id | None, Meta(description="source appeal: the sanction appealed")] = None
+    appeal_id: Annotated[Id | None, Meta(description="source appeal: which one")] = None
+    clears_through_epoch: Annotated[
+        int | None, Meta(description="votes up to this epoch don't count again; null: they do")
+    ] = None
+    urgent: Annotated[Short, Meta(description="source person: why the notice could not come before")] = ""
+    reference: Annotated[Short, Meta(description="of the order, the evidence or the decision")] = ""
+
+
+class AppealState(Record, frozen=True, kw_only=True):
+    """An appeal against a sanction. While paused the sanction does not count."""
+
+    appeal_id: Id
+    filed_at_ms: Ms
+    decide_by_ms: Annotated[Ms, Meta(description="open after this: overdue")]
+    evidence: Short = ""
+    paused_from_ms: Annotated[Ms | None, Meta(description="null: the sanction stands meanwhile")] = None
+    paused_to_ms: Ms | None = None
+    outcome: Literal["upheld", "refused"] | None = None
+    decided_at_ms: Ms | None = None
+    grounds: Annotated[Short, Meta(description="reference of the decision")] = ""
 
 
 class SanctionEntry(Entry, frozen=True, kw_only=True):
@@ -75,6 +96,11 @@ class SanctionEntry(Entry, frozen=True, kw_only=True):
     scope: Scope = Scope()
     authority: Annotated[Id, Meta(description="'regulator' makes it a directive")] = "carrier"
     reason: Id
+    reference: Annotated[Short, Meta(description="of the order, where there was one")] = ""
+    appeal_until_ms: Annotated[Ms | None, Meta(description="until when an appeal may be filed; null: not at all")] = (
+        None
+    )
+    appeals: Annotated[tuple[AppealState, ...], Meta(description="in the order of filing")] = ()
 
 
 class SanctionRow(Record, frozen=True, kw_only=True):

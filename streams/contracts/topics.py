@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from streams.contracts.appeals import Appeal, Closed, Notice, Outcome, Review
 from streams.contracts.base import Record
 from streams.contracts.decisions import Decision, Progress
 from streams.contracts.messages import Message
@@ -65,9 +66,17 @@ TOPICS: tuple[Topic, ...] = (
     _topic("reports", "report id", "delete", "report portals", ("report agent",), "reputation", 30),
     _topic("votes", "subject", "delete", "report agent", ("tally agent",), "reputation", 30),
     _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
-    _topic("findings", "subject", "delete", "tally and directive agents", ("sanction agent",), "reputation", 30),
+    _topic(
+        "findings", "subject", "delete", "tally, directive and appeal agents; sanction impose, lift",
+        ("sanction agent",), "reputation", 30,
+    ),
     _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),
     _topic("sanctions.history", "subject", "delete", "sanction agent", ("verify", "lake"), "reputation", 3650),
+    _topic("appeals", "subject", "delete", "portals; appeal file, decide", ("appeal agent",), "reputation", 3650),
+    _topic("notices", "subject", "delete", "sanction agent", ("portals", "lake"), "reputation", 3650),
+    _topic("reviews", "subject", "delete", "sanction agent", ("tally agent",), "reputation", 30),
+    _topic("outcomes", "reporter", "delete", "tally agent", ("report agent",), "reputation", 400),
+    _topic("epochs", "none", "delete", "tally agent", ("sanction agent",), "reputation", 7),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
@@ -77,6 +86,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("votes.dead", "tally agent", "reputation"),
     _dead("traffic.dead", "tally agent", "reputation"),
     _dead("findings.dead", "sanction agent", "reputation"),
+    _dead("appeals.dead", "appeal agent", "reputation"),
 )  # fmt: skip
 
 #: The record type of each topic whose values are one type (feeds and registry hold rows, heartbeats and manifests).
@@ -92,6 +102,11 @@ RECORDS: dict[str, object] = {
     "traffic": Traffic,
     "findings": Finding,
     "sanctions": SanctionRow,
+    "appeals": Appeal,
+    "notices": Notice,
+    "reviews": Review,
+    "outcomes": Outcome,
+    "epochs": Closed,
     "progress": Progress,
 }
 
