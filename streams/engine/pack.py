@@ -56,6 +56,23 @@ class Ladder(PackPart, frozen=True, kw_only=True):
     legs: dict[str, tuple[Leg, ...]] = {}
 
 
+class Advertising(PackPart, frozen=True, kw_only=True):
+    """What an advertisement must look like, and when it may be sent. Empty: not asked.
+
+    labels: what it begins with, e.g. `(광고)`; before_label: what networks put before that. opt_out: one of these must
+    stand in it, spaces aside. quiet_from, quiet_to: local time `HH:MM`, from inclusive, to exclusive. consent: the word
+    that a consent feed is complete for. categories: content that is an advertisement by nature.
+    """
+
+    labels: tuple[str, ...] = ()
+    before_label: tuple[str, ...] = ()
+    opt_out: tuple[str, ...] = ()
+    quiet_from: str = ""
+    quiet_to: str = ""
+    consent: str = ""
+    categories: tuple[str, ...] = ()
+
+
 class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million."""
 
@@ -81,6 +98,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     not_spam: tuple[str, ...] = ("not_spam",)
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()
+    advertising: Advertising = Advertising()
 
 
 #: Every code that a pack may give a mode or an action to: those of the checks, and what came from sanctions.

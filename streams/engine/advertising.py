@@ -1,0 +1,58 @@
+"""What is an advertisement: as the sending customer stamped it, as the text labels itself, or as its category says.
+
+Unknown stays unknown: nobody is held to the rules for advertisements because we did not know.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+
+from streams.engine.pack import Advertising
+
+#: A label stands at the beginning; more of the text is not looked at.
+_HEAD = 96
+
+
+def is_advertisement(
+    purpose: str | None, text: str, rules: Advertising, categories: Collection[str] = ()
+) -> bool | None:  # fmt: skip
+    """True: stamped `advertising`, labelled, or of a category that is one by nature; False: stamped as something
+    else; None: nobody said. A label outranks the stamp: a customer who wrote it has said so."""
+    if purpose == "advertising" or without_label(text, rules) is not None:
+        return True
+    if any(category in rules.categories for category in categories):
+        return True
+    return None if purpose is None else False
+
+
+def without_label(text: str, rules: Advertising) -> str | None:
+    """The text behind its advertising label; None where it bears none.
+
+    The label is the first thing in the text, after what networks put before it (`rules.before_label`). Written with
+    spaces or in full width it is still the label; with other signs between its letters it is not.
+    """
+    if not rules.labels:
+        return None
+    head, rest = _squeezed(text[:_HEAD]), 0
+    for prefix in rules.before_label:
+        folded = _squeezed(prefix)
+        if head.startswith(folded):
+            rest += len(folded)
+            head = head[len(folded) :]
+    for label in rules.labels:
+        folded = _squeezed(label)
+        if head.startswith(folded):
+            return text[_end(text, rest + len(folded)) :]
+    return None
+
+
+def _squeezed(text: str) -> str:
+    """NFKC, casefold, white space and invisible signs out."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join([c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf"])
+
+
+def _end(text: str, squeezed: int) -> int:
+    """How many characters of the text come to so many squeezed ones."""
+    return next((n for n in range(1, _HEAD + 1) if len(_squeezed(text[:n])) >= squeezed), _HEAD)
