@@ -40,10 +40,11 @@ class Shadow(Record, frozen=True, kw_only=True):
     codes: Annotated[tuple[str, ...], Meta(description="codes that would have blocked")] = ()
 
 
-class SenderSeen(Record, frozen=True, kw_only=True):
+class SenderSeen(Record, frozen=True, kw_only=True, omit_defaults=True):
     key: Annotated[str, Meta(description="business senders in clear, others as a pseudonym (~)")]
     kind: Annotated[str, Meta(description="by the sender grammar, e.g. mobile, alphanumeric")]
     registered: Annotated[bool, Meta(description="a sender row counted at event time")]
+    owner_epoch: Annotated[int, Meta(ge=0, description="how often the number has changed hands; 0 is left out")] = 0
 
 
 class RouteSeen(Record, frozen=True, kw_only=True):
@@ -53,8 +54,10 @@ class RouteSeen(Record, frozen=True, kw_only=True):
 class Versions(Record, frozen=True, kw_only=True):
     """What the decision rests on; enough to compute it again."""
 
-    policy: Annotated[str, Meta(description="sha256 of the effective pack")]
-    read: Annotated[str, Meta(description="version of each row read, in order; - for no row")]
+    policy: Annotated[str, Meta(description="sha256: and 128 bits of it in base64url, over the effective pack")]
+    read: Annotated[
+        str, Meta(description="version of each row read, in order; - for no row, those at the end left out")
+    ]
     data: Annotated[str, Meta(description="hash over number plan, Unicode and confusables data")]
     input: Annotated[str, Meta(description="keyed hash of the event's bytes")]
     engine: str
@@ -88,7 +91,9 @@ class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
     sender: SenderSeen
     recipient: Annotated[str, Meta(description="pseudonym")]
     route: RouteSeen = RouteSeen()
-    subjects: Annotated[tuple[str, ...], Meta(description="clear ones only")] = ()
+    subjects: Annotated[
+        tuple[str, ...], Meta(description="account and resellers; sender and relay name themselves")
+    ] = ()
     fingerprint: Annotated[str | None, Meta(description="of the text, numbers and links masked")] = None
     advertised: Annotated[
         str | None, Meta(description="the text carries the advertising label: fingerprint of the rest of it")

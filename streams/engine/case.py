@@ -203,8 +203,14 @@ class Case:
         return f"{self.pack.grammar.country}:{name}"
 
     def versions_read(self) -> str:
-        """Versions of the rows read so far, in the order of reading; `-` for no row, `x` for an expired one."""
-        return ",".join([read.version for read in self._reads.values()])
+        """Versions of the rows read so far, in the order of reading; `-` for no row, `x` for an expired one.
+
+        Trailing `-` are left out: most reads end in a row of keys under which nobody was ever sanctioned.
+        """
+        named = [read.version for read in self._reads.values()]
+        while named and named[-1] == ABSENT.version:
+            named.pop()
+        return ",".join(named)
 
     def _note(self, key: str, version: str) -> None:
         self._reads[key] = Read(None, False, LONG_AGO, version)

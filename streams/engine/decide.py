@@ -28,14 +28,13 @@ from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
 from streams.engine.pseudonym import Keys, input_hash, pseudonym
 from streams.engine.reputation import Hit, hits
+from streams.engine.short import short_hash
 from streams.engine.skeleton import DATA_SHA256
-from streams.engine.subjects import clear_subjects, is_business, sanctionable, sender_subject
+from streams.engine.subjects import is_business, listed_subjects, sanctionable, sender_subject
 from streams.engine.view import View
 
 ENGINE_VERSION = "0.1.0"
-DATA_VERSION = hashlib.sha256(
-    f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}".encode()
-).hexdigest()[:12]
+DATA_VERSION = short_hash(f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}".encode(), size=6)
 
 
 class Decider:
@@ -127,10 +126,11 @@ class Decider:
                 key=case.sender.key if business else pseudonym(keys, case.sender.key),
                 kind=case.sender.kind,
                 registered=entry is not None,
+                owner_epoch=case.number().owner_epoch if business else 0,
             ),
             recipient=pseudonym(keys, message.recipient.removeprefix("+")),
             route=RouteSeen(relay_id=message.route.relay_id),
-            subjects=clear_subjects(case, sender),
+            subjects=listed_subjects(case),
             fingerprint=mark,
             versions=self._versions(case.policy, case.versions_read(), raw),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -15,6 +14,7 @@ import orjson
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reputation import StepName
 from streams.engine.pack import CODES, RANKS, Pack, Window
+from streams.engine.short import short_hash
 from streams.engine.timeline import all_current, current
 from streams.engine.view import View
 
@@ -22,7 +22,7 @@ PackData = Mapping[str, Any]
 
 
 class Policy(msgspec.Struct, frozen=True, eq=False):
-    """An effective pack and the hash that names it (`sha256:…` over its canonical JSON)."""
+    """An effective pack and the hash that names it (`sha256:` and 128 bits of it over its canonical JSON)."""
 
     pack: Pack
     version: str
@@ -96,7 +96,7 @@ def _build(canonical: bytes) -> Policy:
     except msgspec.ValidationError as error:
         raise ValueError(f"the pack is not valid: {error}") from error
     _validate(pack)
-    return Policy(pack, "sha256:" + hashlib.sha256(canonical).hexdigest()[:32])
+    return Policy(pack, "sha256:" + short_hash(canonical, size=16))
 
 
 def _validate(pack: Pack) -> None:

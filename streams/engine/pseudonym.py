@@ -11,6 +11,8 @@ import hmac
 from functools import lru_cache
 from typing import NamedTuple
 
+from streams.engine.short import brief
+
 
 class Keys(NamedTuple):
     """publication_id: at most 8 characters, shown in every pseudonym so that readers know which key it was."""
@@ -35,5 +37,5 @@ def state_pseudonym(keys: Keys, text: str) -> str:
 
 
 def input_hash(keys: Keys, raw: bytes) -> str:
-    """16 hex digits that prove which bytes were decided, without showing them."""
-    return hashlib.blake2b(raw, digest_size=8, key=keys.publication[:64]).hexdigest()
+    """11 characters (64 bits) that prove which bytes were decided, without showing them."""
+    return brief(hashlib.blake2b(raw, digest_size=8, key=keys.publication[:64]).digest())

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from streams.contracts.decisions import Decision
 from streams.engine.case import Case
 from streams.engine.pseudonym import Keys, state_pseudonym
 
@@ -29,16 +30,19 @@ def campaign_subject(relay_id: str | None, fingerprint: str) -> str:
     return f"campaign:{relay_id or '-'}×{fingerprint}"
 
 
-def clear_subjects(case: Case, sender: str) -> tuple[str, ...]:
-    """The subjects that a decision lists: those that name no person."""
+def listed_subjects(case: Case) -> tuple[str, ...]:
+    """The subjects that a decision lists: those that name no person and stand nowhere else in it."""
     route = case.message.route
-    found = [] if sender.startswith("sender:~") else [sender]
-    if route.account_id is not None:
-        found.append(f"account:{route.account_id}")
+    found = [] if route.account_id is None else [f"account:{route.account_id}"]
     found.extend(f"reseller:{name}" for name in route.chain)
-    if route.relay_id is not None:
-        found.append(f"relay:{route.relay_id}")
     return tuple(found)
+
+
+def clear_subjects(decision: Decision) -> tuple[str, ...]:
+    """Every subject of a decision that names no person: its sender, what it lists, and its relay."""
+    sender, relay = decision.sender, decision.route.relay_id
+    own = () if sender.key.startswith("~") else (f"sender:{sender.key}#{sender.owner_epoch}",)
+    return (*own, *decision.subjects) if relay is None else (*own, *decision.subjects, f"relay:{relay}")
 
 
 def sanctionable(case: Case, sender: str, keys: Keys, fingerprint: str | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from streams.engine.case import Case
 from streams.engine.decide import Decider, decision_id
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies
+from streams.engine.subjects import clear_subjects
 from streams.packs import shipped
 from tests.engine.kit import (
     BANK,
@@ -222,8 +223,22 @@ def test_a_recipient_has_one_pseudonym(recipient: str) -> None:
 def test_businesses_are_published_in_clear() -> None:
     found = decide(a2p(route={"chain": ("rs",), "account_id": "a"}), view(BOUND))
     assert plain(found.sender) == {"key": f"kr:{BANK}", "kind": "representative", "registered": True}
-    assert found.subjects == (HERE, "account:a", "reseller:rs", "relay:relay-7")
-    assert decide(message("~Brand~", channel="rcs"), view()).subjects == ("sender:kr:alnum:~brand~#0",)
+    assert found.subjects == ("account:a", "reseller:rs")
+
+
+def test_every_clear_subject_can_be_told_from_a_decision() -> None:
+    found = decide(a2p(route={"chain": ("rs",), "account_id": "a"}), view(BOUND))
+    assert clear_subjects(found) == (HERE, "account:a", "reseller:rs", "relay:relay-7")
+    assert clear_subjects(decide(message("~Brand~", channel="rcs"), view())) == ("sender:kr:alnum:~brand~#0",)
+    assert clear_subjects(decide(message(), view())) == ()
+    reissued = decide(a2p(PHONE), view(sender(f"kr:{PHONE}"), number("active", owner_epoch=3)))
+    assert clear_subjects(reissued)[0] == f"sender:kr:{PHONE}#3"
+
+
+def test_absent_rows_at_the_end_are_not_listed() -> None:
+    found = decide(a2p(), view(BOUND, relay(version=7)))
+    assert found.versions.read.endswith("7")
+    assert found.versions.read.startswith("-,")
 
 
 def test_the_text_is_never_in_a_decision() -> None:

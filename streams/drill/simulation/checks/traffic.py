@@ -11,6 +11,7 @@ from streams.contracts.reputation import WATERMARK, Traffic
 from streams.drill.simulation.checks.decisions import decisions
 from streams.drill.simulation.errors import Broken
 from streams.drill.simulation.world import EPOCH_MS
+from streams.engine.subjects import clear_subjects
 
 if TYPE_CHECKING:
     from streams.drill.simulation.schedule import Played
@@ -23,7 +24,7 @@ def delivered(played: Played) -> Counter[tuple[str, int]]:
     sums: Counter[tuple[str, int]] = Counter()
     for _, _, decision in decisions(played):
         if decision.verdict == "ALLOW" and decision.leg == "termination":
-            for subject in decision.subjects:
+            for subject in clear_subjects(decision):
                 sums[subject, decision.event_time_ms // EPOCH_MS] += 1
     return sums
 

@@ -1,0 +1,16 @@
+"""Short names for bytes: the first bytes of a hash in base64url without padding, a quarter less than in hex."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64encode
+
+
+def brief(digest: bytes) -> str:
+    """A digest as text: 16 bytes are 22 characters of `A-Z a-z 0-9 - _`."""
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def short_hash(data: bytes, size: int) -> str:
+    """The first `size` bytes of SHA-256 over the data, as `brief` writes them."""
+    return brief(hashlib.sha256(data).digest()[:size])
