@@ -13,6 +13,10 @@ Action = Literal["DELIVER", "LABEL", "SPAM_BOX", "REJECT", "DROP", "THROTTLE"]
 Mode = Literal["OBSERVE", "LABEL", "BLOCK"]
 Gate = Literal["directive", "forgery", "standing", "reputation", "recipient", "content", "own"]
 Outcome = Literal["PASS", "FAIL", "UNKNOWN"]
+FailBasis = Annotated[
+    Literal["absence", "generation", "policy", "row"],
+    Meta(description="no row; a row or state that a new generation dropped; a new policy; a row or the message itself"),
+]
 Evidence = str | int | bool | None | tuple[str, ...]
 
 
@@ -30,6 +34,7 @@ class CheckRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     check: Id
     outcome: Annotated[Outcome, Meta(description="UNKNOWN: data was missing or stale; it never blocks")]
     evidence: Annotated[dict[str, Evidence], Meta(description="facts; never text or recipient")] = {}
+    basis: Annotated[FailBasis | None, Meta(description="what the FAIL of a registered sender rests on")] = None
 
 
 class Shadow(Record, frozen=True, kw_only=True):

@@ -35,6 +35,9 @@ class SenderEntry(Entry, frozen=True, kw_only=True):
     class_: Literal["business", "personal"] = msgspec.field(default="business", name="class")
     routes: Routes = Routes()
     legs: tuple[Leg, ...] = BOTH_LEGS
+    dropped_by: Annotated[
+        Id | None, Meta(description="the generation that ended it by no longer listing it; null: its end was stated")
+    ] = None
     shared: Annotated[bool, Meta(description="several owners use this sender: its route binding proves nobody")] = False
 
 

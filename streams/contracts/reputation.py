@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from streams.contracts.base import Count, Entry, Id, Ms, Permille, Record, Short
+from streams.contracts.decisions import FailBasis
 from streams.contracts.messages import Leg
 from streams.contracts.reports import Scope
 
 Subject = Annotated[str, Meta(min_length=1, max_length=512, description="kind:name, e.g. sender:kr:15881234#0")]
 Basis = Annotated[Literal["count", "rate"], Meta(description="distinct reporters, or reporters per delivered message")]
-StepName = Literal["OBSERVE", "WARN", "THROTTLE", "TEMP_BLOCK", "BLOCK"]
+#: RELIEF stands on pairs only: the rules in its `codes` label their messages instead of blocking them.
+StepName = Literal["OBSERVE", "WARN", "THROTTLE", "TEMP_BLOCK", "BLOCK", "RELIEF"]
 
 #: Key prefix of the meter's watermarks in `traffic`: one for each decisions partition, in every traffic partition.
 WATERMARK = "~watermark"
@@ -48,12 +50,30 @@ class Traffic(Record, frozen=True, kw_only=True):
     delivered: Annotated[Count, Meta(description="messages allowed on the termination leg")]
 
 
+class PairTraffic(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """`pairs`: how a registered sender's messages over one relay fared in a breaker epoch, of one decisions partition.
+
+    Counts are of the checks' outcomes, whatever mode they ran in and whatever relief stood.
+    """
+
+    subject: Annotated[Subject, Meta(description="e.g. pair:sender:kr:15881234>relay-7")]
+    epoch: Annotated[int, Meta(description="number since 1970, in epochs of epoch_ms")]
+    epoch_ms: Annotated[int, Meta(ge=1, description="length of a breaker epoch, by the policy of the messages' time")]
+    partition: Annotated[int, Meta(ge=0, description="of decisions")]
+    first_offset: Count
+    next_offset: Count
+    passed: Annotated[Count, Meta(description="sender proved, and no check of gate 1 failed")] = 0
+    failed: Annotated[
+        dict[str, dict[FailBasis, Count]], Meta(description="code → what its FAIL rested on → messages")
+    ] = {}
+
+
 class Finding(Record, frozen=True, kw_only=True):
     """An agent's conclusion about a subject; the sanction agent acts on it."""
 
     subject: Subject
     finding_id: Annotated[Id, Meta(description="becomes the sanction_id; the same conclusion has the same")]
-    source: Literal["tally", "directive", "appeal", "person"]
+    source: Literal["tally", "directive", "appeal", "person", "breaker"]
     step: StepName
     from_ms: Ms
     to_ms: Ms | None = None
@@ -65,6 +85,7 @@ class Finding(Record, frozen=True, kw_only=True):
     scope: Scope = Scope()
     share_permille: Permille = 1000
     version: Count = 0
+    codes: Annotated[tuple[Id, ...], Meta(description="step RELIEF: the codes that label instead of blocking")] = ()
     releases: Annotated[Id | None, Meta(description="the sanction_id that this finding ends, at from_ms")] = None
     sanction_id: Annotated[Id | None, Meta(description="source appeal: the sanction appealed")] = None
     appeal_id: Annotated[Id | None, Meta(description="source appeal: which one")] = None
@@ -96,6 +117,7 @@ class SanctionEntry(Entry, frozen=True, kw_only=True):
     scope: Scope = Scope()
     authority: Annotated[Id, Meta(description="'regulator' makes it a directive")] = "carrier"
     reason: Id
+    codes: Annotated[tuple[Id, ...], Meta(description="step RELIEF: the codes that label instead of blocking")] = ()
     reference: Annotated[Short, Meta(description="of the order, where there was one")] = ""
     appeal_until_ms: Annotated[Ms | None, Meta(description="until when an appeal may be filed; null: not at all")] = (
         None

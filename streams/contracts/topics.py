@@ -11,7 +11,7 @@ from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reports import Directive, Report
-from streams.contracts.reputation import Finding, SanctionRow, Traffic, Vote
+from streams.contracts.reputation import Finding, PairTraffic, SanctionRow, Traffic, Vote
 
 DAY_MS = 86_400_000
 Cleanup = Literal["delete", "compact"]
@@ -66,8 +66,9 @@ TOPICS: tuple[Topic, ...] = (
     _topic("reports", "report id", "delete", "report portals", ("report agent",), "reputation", 30),
     _topic("votes", "subject", "delete", "report agent", ("tally agent",), "reputation", 30),
     _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
+    _topic("pairs", "subject", "delete", "meter", ("breaker agent",), "reputation", 7),
     _topic(
-        "findings", "subject", "delete", "tally, directive and appeal agents; sanction impose, lift",
+        "findings", "subject", "delete", "tally, directive, appeal and breaker agents; sanction impose, lift",
         ("sanction agent",), "reputation", 30,
     ),
     _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),
@@ -85,6 +86,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("directives.dead", "directive agent", "reputation"),
     _dead("votes.dead", "tally agent", "reputation"),
     _dead("traffic.dead", "tally agent", "reputation"),
+    _dead("pairs.dead", "breaker agent", "reputation"),
     _dead("findings.dead", "sanction agent", "reputation"),
     _dead("appeals.dead", "appeal agent", "reputation"),
 )  # fmt: skip
@@ -100,6 +102,7 @@ RECORDS: dict[str, object] = {
     "reports": Report,
     "votes": Vote,
     "traffic": Traffic,
+    "pairs": PairTraffic,
     "findings": Finding,
     "sanctions": SanctionRow,
     "appeals": Appeal,

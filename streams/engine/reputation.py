@@ -10,7 +10,7 @@ from streams.contracts.reputation import SanctionEntry
 from streams.engine.case import Case
 from streams.engine.epochs import epoch_of
 
-STRICTNESS = {"OBSERVE": 0, "WARN": 1, "THROTTLE": 2, "TEMP_BLOCK": 3, "BLOCK": 4}
+STRICTNESS = {"RELIEF": -1, "OBSERVE": 0, "WARN": 1, "THROTTLE": 2, "TEMP_BLOCK": 3, "BLOCK": 4}
 
 
 class Hit(NamedTuple):
