@@ -75,6 +75,9 @@ class Outcome(Record, frozen=True, kw_only=True):
     overturned: bool
     report_id: Annotated[Id | None, Meta(description="of one report, where the outcome is on that one alone")] = None
     recorded_at_ms: Ms
+    erased: Annotated[
+        bool, Meta(description="the history up to here is forgotten, and the weight starts again at the floor")
+    ] = False
 
 
 class Closed(Record, frozen=True, kw_only=True):

@@ -30,6 +30,28 @@ class Report(Record, frozen=True, kw_only=True):
     event_id: Annotated[Id | None, Meta(description="of the reported message, where known")] = None
     text: Annotated[Text | None, Meta(description="for the fingerprint; never published")] = None
     group_chat: bool = False
+    source: Annotated[Id | None, Meta(description="who took it in; its share of a threshold may be capped")] = None
+    message_from_ms: Annotated[
+        Ms | None, Meta(description="earliest time the message may have come; null: it came at message_at_ms")
+    ] = None
+    received: Annotated[
+        bool | None, Meta(description="whether the reporter was delivered such a message; null: not known")
+    ] = None
+    fingerprint: Annotated[str | None, Meta(description="of the delivered text, where it was found")] = None
+    weight_permille: Annotated[Permille, Meta(description="by how the reporter's earlier reports fared")] = 1000
+
+
+class Half(Record, frozen=True, kw_only=True):
+    """The first half of a 7726 forward: the text, waiting for the sender's number. Key: reporter by the state key."""
+
+    half_id: Annotated[Id, Meta(description="the SMSC's id of the forwarded text")]
+    reporter: Annotated[str, Meta(min_length=1, max_length=256)]
+    text: Text
+    received_at_ms: Ms
+    ingested_at_ms: Ms
+    source: Id = "7726"
+    body: Annotated[Text, Meta(description="the request as it came, for the dead letter")] = ""
+    answered_by: Annotated[Id | None, Meta(description="id of the second half; a repeated one is recognised")] = None
 
 
 class Scope(Record, frozen=True, kw_only=True):

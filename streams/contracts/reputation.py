@@ -34,6 +34,7 @@ class Vote(Record, frozen=True, kw_only=True):
     reported_at_ms: Ms
     ingested_at_ms: Ms
     category: str = "other"
+    source: Annotated[Id | None, Meta(description="who took the report in")] = None
 
 
 class Traffic(Record, frozen=True, kw_only=True):

@@ -9,8 +9,9 @@ from streams.contracts.base import Record
 from streams.contracts.decisions import Decision, Progress
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
+from streams.contracts.recent import Recent
 from streams.contracts.registry import Row
-from streams.contracts.reports import Directive, Report
+from streams.contracts.reports import Directive, Half, Report
 from streams.contracts.reputation import Finding, PairTraffic, SanctionRow, Traffic, Vote
 
 DAY_MS = 86_400_000
@@ -63,7 +64,10 @@ TOPICS: tuple[Topic, ...] = (
     _topic("policy", "jurisdiction", "compact", "policy publish", ("gate", "meter", "agents"), "single"),
     _topic("policy.history", "jurisdiction", "delete", "policy publish", ("verify", "lake"), "single", 3650),
     _topic("directives", "reference number", "compact", "regulator feed", ("directive agent",), "reputation"),
-    _topic("reports", "report id", "delete", "report portals", ("report agent",), "reputation", 30),
+    _topic("recent", "none", "delete", "gate", ("recent",), "messages", 10),
+    _topic("reports.keyed", "reporter", "delete", "reports import, listen", ("recent",), "messages", 30),
+    _topic("reports.halves", "reporter", "compact", "reports listen", ("reports listen",), "single"),
+    _topic("reports", "report id", "delete", "recent", ("report agent",), "reputation", 30),
     _topic("votes", "subject", "delete", "report agent", ("tally agent",), "reputation", 30),
     _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
     _topic("pairs", "subject", "delete", "meter", ("breaker agent",), "reputation", 7),
@@ -76,12 +80,14 @@ TOPICS: tuple[Topic, ...] = (
     _topic("appeals", "subject", "delete", "portals; appeal file, decide", ("appeal agent",), "reputation", 3650),
     _topic("notices", "subject", "delete", "sanction agent", ("portals", "lake"), "reputation", 3650),
     _topic("reviews", "subject", "delete", "sanction agent", ("tally agent",), "reputation", 30),
-    _topic("outcomes", "reporter", "delete", "tally agent", ("report agent",), "reputation", 400),
+    _topic("outcomes", "reporter", "delete", "tally agent; reports erase", ("recent",), "reputation", 400),
     _topic("epochs", "none", "delete", "tally agent", ("sanction agent",), "reputation", 7),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
     _dead("decisions.dead", "meter", "messages"),
+    _dead("reports.keyed.dead", "recent", "messages"),
+    _dead("reports.halves.dead", "reports listen", "single"),
     _dead("reports.dead", "report agent", "reputation"),
     _dead("directives.dead", "directive agent", "reputation"),
     _dead("votes.dead", "tally agent", "reputation"),
@@ -99,6 +105,9 @@ RECORDS: dict[str, object] = {
     "feeds": Row,
     "policy": PolicyRow,
     "directives": Directive,
+    "recent": Recent,
+    "reports.keyed": Report,
+    "reports.halves": Half,
     "reports": Report,
     "votes": Vote,
     "traffic": Traffic,
