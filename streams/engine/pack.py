@@ -112,5 +112,6 @@ CODES = (
 
 #: The ranks of precedence that a pack must number, each once; a lower number wins.
 RANKS = (
-    "directive", "emergency_allow", "forgery", "recipient_block", "protected_allow", "standing", "sanction", "content",
+    "directive", "emergency_allow", "forgery", "recipient_block", "protected_allow", "standing", "sanction",
+    "recipient_allow", "content",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Which rule wins: a total order of unique ranks, allow rules always evaluated, no ties.
 
-directive › emergency allow › forgery › recipient's own block › protected allowlist › standing › sanctions › content ›
-default ALLOW.
+directive › emergency allow › forgery › recipient's own block › protected allowlist › standing › sanctions › recipient's
+own allow › content › default ALLOW.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ _RANK_OF_GATE: dict[Gate, str] = {
 
 
 class Objection(NamedTuple):
-    """A code that speaks against the message, the mode it runs in, what a BLOCK of it does, and the strictest mode."""
+    """A code that speaks against the message.
+
+    mode: what it may do; cap: the strictest mode. action: what its BLOCK does; soft: what its LABEL does, LABEL or
+    SPAM_BOX.
+    """
 
     code: str
     gate: Gate
     mode: Mode
     action: Action
     cap: Mode = "BLOCK"
+    soft: Action = "LABEL"
 
 
 class Outcome(NamedTuple):
@@ -51,7 +56,7 @@ def judge(objections: list[Objection], allows: list[str], ranks: dict[str, int])
     allow_rank = min((ranks[name] for name in allows), default=default)
     best: Objection | None = None
     best_rank = allow_rank
-    label_rank = default
+    softly: set[Action] = set()
     for objection in objections:
         rank_name = _RANK_OF_GATE.get(objection.gate)
         if rank_name is None:
@@ -59,13 +64,13 @@ def judge(objections: list[Objection], allows: list[str], ranks: dict[str, int])
         rank = ranks[rank_name]
         if objection.mode == "BLOCK" and rank < best_rank:
             best, best_rank = objection, rank
-        elif objection.mode == "LABEL":
-            label_rank = min(label_rank, rank)
+        elif objection.mode == "LABEL" and rank < allow_rank:
+            softly.add(objection.soft)
     if best is not None:
         return Outcome("BLOCK", best.action, _RANK_OF_GATE[best.gate])
     won = next((name for name in allows if ranks[name] == allow_rank), "default")
-    if label_rank < allow_rank:
-        return Outcome("ALLOW", "LABEL", won)
+    if softly:
+        return Outcome("ALLOW", "SPAM_BOX" if "SPAM_BOX" in softly else "LABEL", won)
     return Outcome("ALLOW", "DELIVER", won)
 
 

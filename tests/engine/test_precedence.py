@@ -1,4 +1,4 @@
-"""Precedence: directive › emergency allow › forgery › recipient › protected allow › standing › sanctions › content."""
+"""Precedence: total, as the docs has it, with the recipient's own allow between sanctions and content."""
 
 from itertools import combinations, permutations
 
@@ -10,15 +10,17 @@ from streams.engine.precedence import Objection, Outcome, judge, reasons_of
 from tests.engine.kit import enforce
 
 ORDER = enforce().pack.ranks
-ALLOWS = {"emergency_allow", "protected_allow"}
+ALLOWS = {"emergency_allow", "protected_allow", "recipient_allow"}
 GATE_OF: dict[str, Gate] = {
     "directive": "directive", "forgery": "forgery", "recipient_block": "recipient", "standing": "standing",
     "sanction": "reputation", "content": "content",
 }  # fmt: skip
 
 
-def objection(rank: str, mode: Mode = "BLOCK", code: str = "", action: Action = "REJECT") -> Objection:
-    return Objection(code or rank.upper(), GATE_OF[rank], mode, action)
+def objection(
+    rank: str, mode: Mode = "BLOCK", code: str = "", action: Action = "REJECT", soft: Action = "LABEL"
+) -> Objection:
+    return Objection(code or rank.upper(), GATE_OF[rank], mode, action, soft=soft)
 
 
 def outcome(*ranks: str) -> Outcome:
@@ -61,6 +63,13 @@ def test_other_ranks_other_order() -> None:
     [
         ("observed only", [objection("forgery", "OBSERVE")], [], ("ALLOW", "DELIVER", "default")),
         ("labelled", [objection("forgery", "LABEL")], [], ("ALLOW", "LABEL", "default")),
+        ("to the spam box", [objection("content", "LABEL", soft="SPAM_BOX")], [], ("ALLOW", "SPAM_BOX", "default")),
+        ("spam box and label", [objection("content", "LABEL", soft="SPAM_BOX"), objection("forgery", "LABEL")], [],
+         ("ALLOW", "SPAM_BOX", "default")),
+        ("a block under the spam box", [objection("recipient_block", "LABEL", soft="SPAM_BOX"), objection("sanction")],
+         [], ("BLOCK", "REJECT", "sanction")),
+        ("the recipient's allow above content", [objection("content", "LABEL", soft="SPAM_BOX")], ["recipient_allow"],
+         ("ALLOW", "DELIVER", "recipient_allow")),
         ("a block under a label", [objection("forgery", "LABEL"), objection("sanction")], [],
          ("BLOCK", "REJECT", "sanction")),
         ("an allow above the label", [objection("standing", "LABEL")], ["protected_allow"],
