@@ -10,11 +10,10 @@ from streams.contracts.reports import Report
 from streams.contracts.reputation import Basis, Vote
 from streams.engine.case import Case
 from streams.engine.checks import run_checks
-from streams.engine.fingerprint import fingerprint
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys, state_pseudonym
 from streams.engine.senders import classify
-from streams.engine.subjects import campaign_subject, sender_subject
+from streams.engine.subjects import campaign_subjects, sender_subject
 from streams.engine.view import View
 
 
@@ -54,8 +53,7 @@ def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
         if report.route.account_id is not None:
             charged.append((f"account:{report.route.account_id}", "rate"))
         return charged
-    mark = fingerprint(report.text) if report.text else None
-    campaign: list[tuple[str, Basis]] = [(campaign_subject(relay, mark), "count")] if mark else []
+    campaign: list[tuple[str, Basis]] = [(s, "count") for s in campaign_subjects(relay, report.text or "")]
     if not failed and "origin" in passed:
         return [(sender_subject(case, keys), "count"), *campaign]
     return [*campaign, (f"relay:{relay}", "count")] if relay else campaign

@@ -27,10 +27,10 @@ from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
 from streams.engine.pseudonym import Keys, input_hash, pseudonym
-from streams.engine.reputation import Hit, hits
+from streams.engine.reputation import Hit, campaign_by_bands, hits
 from streams.engine.short import short_hash
 from streams.engine.skeleton import DATA_SHA256
-from streams.engine.subjects import is_business, listed_subjects, sanctionable, sender_subject
+from streams.engine.subjects import band_subjects, is_business, listed_subjects, sanctionable, sender_subject
 from streams.engine.view import View
 
 ENGINE_VERSION = "0.1.0"
@@ -102,6 +102,8 @@ class Decider:
         passed = tuple([c.name for c in checks if c.outcome == "PASS"])
         route_passes = "route" in passed
         stopped = hits(case, sanctionable(case, sender, keys, mark), route_passes)
+        if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
+            stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
         objections = [*objections_of(checks, case.policy), *_sanction_objections(stopped, case.policy)]
         allowed = allows(case, route_passes)
         outcome = judge(objections, allowed, pack.ranks)
@@ -178,7 +180,8 @@ def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:
         CheckRecord(
             check="sanctions",
             outcome="FAIL",
-            evidence={"on": h.kind, "sanction_id": h.entry.sanction_id, "step": h.entry.step},
+            evidence={"on": h.kind, "sanction_id": h.entry.sanction_id, "step": h.entry.step}
+            | ({"bands": h.others} if h.others else {}),
         )
         for h in stopped
     ]

@@ -98,6 +98,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     not_spam: tuple[str, ...] = ("not_spam",)
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()
+    matching_bands: int = 2
     advertising: Advertising = Advertising()
 
 

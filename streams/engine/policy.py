@@ -13,6 +13,7 @@ import orjson
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reputation import StepName
+from streams.engine.fingerprint import BANDS
 from streams.engine.pack import CODES, RANKS, Pack, Window
 from streams.engine.short import short_hash
 from streams.engine.timeline import all_current, current
@@ -111,6 +112,8 @@ def _validate(pack: Pack) -> None:
     misspelt = sorted({*pack.modes, *pack.enforce, *pack.actions}.difference(CODES))
     if misspelt:
         raise ValueError(f"no check gives the code {', '.join(misspelt)}: modes, enforce and actions name codes")
+    if not 2 <= pack.matching_bands <= BANDS:
+        raise ValueError(f"matching_bands must be 2 to {BANDS}: one band alone proves nothing")
     _validate_words(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):

@@ -14,12 +14,13 @@ STRICTNESS = {"RELIEF": -1, "OBSERVE": 0, "WARN": 1, "THROTTLE": 2, "TEMP_BLOCK"
 
 
 class Hit(NamedTuple):
-    """A sanction that stops this message."""
+    """A sanction that stops this message. others: of a campaign by its bands, the sanctions of the other bands."""
 
     kind: str
     entry: SanctionEntry
     action: Action
     directive: bool
+    others: tuple[str, ...] = ()
 
 
 def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit]:
@@ -42,6 +43,22 @@ def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit
             hit = _strictest(case, kind, side, directive)
             if hit is not None:
                 found.append(hit)
+    return found
+
+
+def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
+    """The sanction on a campaign that the text is an edited copy of: so many of its bands are under one, as the pack
+    says. What then holds is what that many bands have at least. One band that an honest text shares does nothing.
+    """
+    standing = [[e for e in case.sanctions(subject) if _in_scope(e, case)] for subject in subjects]
+    found: list[Hit] = []
+    for directive in (True, False):
+        sides = ([e for e in entries if (e.authority == "regulator") is directive] for entries in standing)
+        stopped = [hit for side in sides if (hit := _strictest(case, "campaign", side, directive)) is not None]
+        if len(stopped) >= case.pack.matching_bands:
+            stopped.sort(key=lambda hit: (-STRICTNESS[hit.entry.step], hit.entry.sanction_id))
+            holds = stopped.pop(case.pack.matching_bands - 1)
+            found.append(holds._replace(others=tuple(hit.entry.sanction_id for hit in stopped)))
     return found
 
 

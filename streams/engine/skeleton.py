@@ -38,6 +38,12 @@ _TABLE, DATA_SHA256 = _load()
 _TABLE.update({ord(k): v for k, v in _EXTRA.items()})
 
 
+def confusable(point: int) -> int:
+    """The code point that a letter looks like; its own where it looks like no other, or like several letters."""
+    alike = _TABLE.get(point)
+    return ord(alike) if alike is not None and len(alike) == 1 else point
+
+
 @lru_cache(maxsize=1 << 15)
 def skeleton(name: str) -> str:
     """NFKC, casefold, confusables to their prototype, separators and marks out, `rn` and `vv` as they look."""

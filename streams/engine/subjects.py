@@ -1,13 +1,15 @@
 """Subjects: what reports are counted against and sanctions are imposed on.
 
-`sender:<key>#<owner epoch>` (a reissued number does not inherit), `account:…`, `campaign:<relay or ->×<fingerprint>`,
-`relay:…`, `reseller:…`. Senders who are people stand there under the state key.
+`sender:<key>#<owner epoch>` (a reissued number does not inherit), `account:…`, `campaign:<relay or ->×<fingerprint>`
+(a template's, or one of a text's band keys), `relay:…`, `reseller:…`. Senders who are people stand there
+under the state key.
 """
 
 from __future__ import annotations
 
 from streams.contracts.decisions import Decision
 from streams.engine.case import Case
+from streams.engine.fingerprint import bands, fingerprint
 from streams.engine.pseudonym import Keys, state_pseudonym
 
 
@@ -36,6 +38,17 @@ def listed_subjects(case: Case) -> tuple[str, ...]:
     found = [] if route.account_id is None else [f"account:{route.account_id}"]
     found.extend(f"reseller:{name}" for name in route.chain)
     return tuple(found)
+
+
+def campaign_subjects(relay_id: str | None, text: str) -> tuple[str, ...]:
+    """What a report of a text is charged to: its template, and each of its bands."""
+    exact = fingerprint(text)
+    return () if exact is None else (campaign_subject(relay_id, exact), *band_subjects(relay_id, text))
+
+
+def band_subjects(relay_id: str | None, text: str) -> tuple[str, ...]:
+    """The campaigns that a text belongs to by its bands; several of them together make one."""
+    return tuple([campaign_subject(relay_id, key) for key in bands(text)])
 
 
 def clear_subjects(decision: Decision) -> tuple[str, ...]:
