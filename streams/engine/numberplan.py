@@ -5,7 +5,6 @@ A range says that a number could exist. Whether it was allocated and to whom is 
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 
 from streams.engine.pack import Grammar
+from streams.engine.patterns import Matcher, matcher
 
 _KINDS = {
     PhoneNumberType.MOBILE: "mobile",
@@ -60,9 +60,10 @@ def parse_national(digits: str, grammar: Grammar, *, trunk_optional: bool = Fals
     if trunk_optional and grammar.trunk and not digits.startswith(grammar.trunk):
         candidates.append(grammar.trunk + digits)
     for candidate in candidates:
-        for pattern, kind in _patterns(grammar):
-            if pattern.fullmatch(candidate):
-                return None if kind == "malformed" else _home(candidate, kind, grammar)
+        at = _patterns(grammar).first(candidate)
+        if at is not None:
+            kind = grammar.patterns[at][1]
+            return None if kind == "malformed" else _home(candidate, kind, grammar)
     if grammar.patterns or not grammar.region:
         return Number(f"{grammar.country}:{digits}", "short_code", f"{grammar.country}:{digits}", False) if (
             not grammar.region and 3 <= len(digits) <= 8
@@ -90,8 +91,8 @@ def _home(national: str, kind: str, grammar: Grammar) -> Number:
 
 
 @lru_cache(maxsize=64)
-def _patterns(grammar: Grammar) -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(pattern), kind) for pattern, kind in grammar.patterns)
+def _patterns(grammar: Grammar) -> Matcher:
+    return matcher(tuple(pattern for pattern, _ in grammar.patterns))
 
 
 def block_key(number: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, get_args
@@ -15,6 +14,7 @@ from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reputation import StepName
 from streams.engine.fingerprint import BANDS
 from streams.engine.pack import CODES, RANKS, Pack, Window
+from streams.engine.patterns import PatternRefused, matcher
 from streams.engine.short import short_hash
 from streams.engine.timeline import all_current, current
 from streams.engine.view import View
@@ -131,11 +131,11 @@ def _validate_words(pack: Pack) -> None:
         ZoneInfo(pack.time_zone)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"time_zone: no zone {pack.time_zone!r}") from error
-    for pattern in (pack.grammar.alphanumeric, *(pattern for pattern, _ in pack.grammar.patterns)):
+    for patterns in ((pack.grammar.alphanumeric,), tuple(pattern for pattern, _ in pack.grammar.patterns)):
         try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"grammar: {pattern!r} is no regular expression: {error}") from error
+            matcher(patterns)
+        except PatternRefused as error:
+            raise ValueError(f"grammar: {error}") from error
 
 
 def _validate_window(subject: str, name: str, window: Window) -> None:

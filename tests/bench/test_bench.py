@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate")
+NAMES = ("replay", "gate", "patterns")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -35,6 +35,12 @@ def test_gate_prints_both_rates_and_their_ratio(kafka: str) -> None:
     lines = lines_of("bench.gate", "--messages", str(MIN_MESSAGES), "--repeats", "1", "--bootstrap", kafka)
     words = [line.split()[0] for line in lines]
     assert words == ["command", "machine", "commit", "runs", "gate", "raw", "ratio", "cpu", "gate"]
+
+
+def test_patterns_prints_a_line_for_each() -> None:
+    lines = lines_of("bench.patterns", "--looks", "10", "--repeats", "2")
+    assert [line.split()[0] for line in lines[:3]] == ["command", "machine", "commit"]
+    assert [line.count("median") for line in lines[3:]] == [2] * 5
 
 
 def test_the_reports_hold_least_middle_and_most() -> None:

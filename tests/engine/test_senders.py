@@ -10,7 +10,7 @@ KR = policy().pack.grammar
 GENERIC = policy(jurisdiction="generic").pack.grammar
 #: Vietnam as a pack would have it: names of at most 11 Latin characters, not digits only; numbers by range.
 VN = Grammar(
-    country="vn", country_code=84, region="VN", trunk="0", alphanumeric=r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{1,11}",
+    country="vn", country_code=84, region="VN", trunk="0", alphanumeric=r"[A-Za-z0-9 ._-]{1,11}",
     words={"mobile": "vn:mobile"}, allowed={"mt": ("mobile", "fixed", "alphanumeric")},
 )  # fmt: skip
 
