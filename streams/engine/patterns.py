@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import re2
 
-#: A sender grammar has a dozen patterns of 40 characters, some 500 instructions together. At these bounds the worst text
-#: of 64 characters takes a few ms the first time, and RE2 never lacks memory (a set would see no match then).
+#: A sender grammar has a dozen patterns of 40 characters, some 500 instructions together. At these bounds the worst
+#: text of 64 characters takes a few ms the first time, and RE2 never lacks memory (a set would see no match then).
 MAX_PATTERNS = 256
 MAX_CHARACTERS = 512
 MAX_INSTRUCTIONS = 20_000
