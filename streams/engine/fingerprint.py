@@ -16,13 +16,15 @@ from streams.engine.skeleton import confusable
 
 BAND_PREFIX = "b1."
 BANDS = 4
-#: Shingles of a band: so many letters in a row, and how many of them make its key. A Hangul syllable or an ideograph
-#: says about as much as two Latin letters.
-SHINGLE, WIDE_SHINGLE, OF_A_BAND = 5, 3, 2
+#: Letters of a shingle and shingles of a band's key, in a text of at least SHORT letters and in a shorter one: there a
+#: word is much of the text, and of two shingles one is soon gone.
+LONG_BANDS, SHORT_BANDS, SHORT = (5, 2), (6, 1), 60
+#: A Hangul syllable or an ideograph says about as much as two Latin letters.
+WIDE_LONG_BANDS, WIDE_SHORT_BANDS, WIDE_SHORT = (3, 2), (4, 1), 30
 #: Letters looked at: a long text costs no more than a long message, and its beginning names the campaign.
 MAX_LETTERS = 1500
 #: Below this a text is too common to be a campaign's (a greeting, a one-word answer).
-MIN_SHINGLES = 9
+MIN_SHINGLES = 8
 _WIDE_FROM = "\u1100"
 
 # Bounded as names are (63 characters a label, nine labels), so that no text takes quadratic time. A name may follow a
@@ -46,9 +48,9 @@ def fingerprint(text: str) -> str | None:
 def bands(text: str) -> tuple[str, ...]:
     """The band keys of a text, `b1.<band>.<12 hex digits>`, at most four; none for a text too short to tell apart.
 
-    Letters only, as they look (confusables, invisible signs, case, accents and spaces do not count), cut into shingles
-    of five (three in scripts of syllables or ideographs). A shingle's hash says its band, and the two smallest of a
-    band are its key: one permutation MinHash. So two texts share a band about as often as two of their shingles.
+    Letters only, as they look (confusables, invisible signs, case, accents and spaces do not count), cut into shingles.
+    A shingle's hash says its band, and the smallest of a band are its key: one permutation MinHash. So two texts share
+    a band about as often as the shingles of a key.
     """
     return _bands(_masked(text))
 
@@ -70,7 +72,10 @@ def _masked(text: str) -> str:
 def _bands(masked: str) -> tuple[str, ...]:
     letters = masked[: 4 * MAX_LETTERS].translate(_LETTERS)[:MAX_LETTERS]
     wide = 0 if letters.isascii() else sum(map(_WIDE_FROM.__le__, letters))
-    length = WIDE_SHINGLE if 2 * wide > len(letters) else SHINGLE
+    if 2 * wide > len(letters):
+        length, least = WIDE_LONG_BANDS if len(letters) >= WIDE_SHORT else WIDE_SHORT_BANDS
+    else:
+        length, least = LONG_BANDS if len(letters) >= SHORT else SHORT_BANDS
     raw, size = letters.encode("utf-16-le", "surrogatepass"), 2 * length
     hashes = {crc32(raw[at : at + size]) for at in range(0, len(raw) - size + 1, 2)}
     if len(hashes) < MIN_SHINGLES:
@@ -78,9 +83,9 @@ def _bands(masked: str) -> tuple[str, ...]:
     found: list[list[int]] = [[] for _ in range(BANDS)]
     for value in sorted(hashes):
         band = found[value % BANDS]
-        if len(band) < OF_A_BAND:
+        if len(band) < least:
             band.append(value)
-    return tuple(_key(number, band) for number, band in enumerate(found) if len(band) == OF_A_BAND)
+    return tuple(_key(number, band) for number, band in enumerate(found) if len(band) == least)
 
 
 def _key(number: int, band: list[int]) -> str:

@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns")
+NAMES = ("replay", "gate", "patterns", "fingerprint")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -90,3 +90,18 @@ def test_writing_replaces_what_was_there(tmp_path: Path) -> None:
 def test_a_page_without_the_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no place for gate"):
         figures.replaced("empty", "gate", [])
+
+
+def test_the_measure_of_bands_says_when_there_are_no_real_texts() -> None:
+    lines = lines_of("bench.fingerprint")
+    assert any("not here" in line for line in lines)
+    assert any(line.startswith("invented, Korean") for line in lines)
+
+
+def test_real_texts_are_read_where_they_are_named(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.tsv"
+    texts.write_text("".join(f"{kind}\t{'abcdefgh'[n]} long enough text of {kind}, number {n}, to have bands\n"
+                             for kind in ("ham", "spam") for n in range(8)), encoding="utf-8")  # fmt: skip
+    lines = lines_of("bench.fingerprint", "--texts", str(texts))
+    assert str(texts) not in "".join(lines)
+    assert any(line.startswith("false merges") for line in lines)

@@ -10,12 +10,15 @@ from streams.engine.policy import Policy
 from streams.engine.subjects import campaign_subject, campaign_subjects
 from tests.engine.kit import a2p, decide, policy, sanction, sender, view
 
-LURE = "Your parcel could not be delivered today, pay the customs fee of 3 200 won at http://parcel-9.example/pay now"
+LURE = (
+    "Your parcel could not be delivered today, pay the customs fee of 3 200 won at http://parcel-9.example/pay now or "
+    "it will be returned to the sender by the end of this week"
+)
 KOREAN = (
     "고객님의 택배가 반송 처리되었습니다 주소를 확인하시고 관세 3,200원을 오늘 안에 납부해 주세요 http://p-1.example"
 )
 
-PINNED = ("b1.0.aba797efeadb", "b1.1.1dd06a131ecc", "b1.2.5411266b93d9", "b1.3.675c6ce0e0c8")
+PINNED = ("b1.0.7800348a5ffc", "b1.1.d4c0acb40d75", "b1.2.d60c80c70124", "b1.3.675c6ce0e0c8")
 
 EDITS = [
     ("as it was", LURE, LURE),
