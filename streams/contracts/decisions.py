@@ -20,12 +20,13 @@ FailBasis = Annotated[
 Evidence = str | int | bool | None | tuple[str, ...]
 
 
-class Reason(Record, frozen=True, kw_only=True):
+class Reason(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One code that spoke against the message and the mode it ran in."""
 
     code: Annotated[Id, Meta(description="what failed, e.g. NUMBER_TERMINATED")]
     gate: Annotated[Gate, Meta(description="which part of the rules objects")]
     mode: Annotated[Mode, Meta(description="what the policy lets this code do")]
+    basis: Annotated[FailBasis | None, Meta(description="forgery, business senders: what the FAIL rests on")] = None
 
 
 class CheckRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,7 +35,6 @@ class CheckRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     check: Id
     outcome: Annotated[Outcome, Meta(description="UNKNOWN: data was missing or stale; it never blocks")]
     evidence: Annotated[dict[str, Evidence], Meta(description="facts; never text or recipient")] = {}
-    basis: Annotated[FailBasis | None, Meta(description="what the FAIL of a registered sender rests on")] = None
 
 
 class Shadow(Record, frozen=True, kw_only=True):

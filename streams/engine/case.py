@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Generic, NamedTuple, TypeVar
 
 from streams.contracts.base import Entry
+from streams.contracts.decisions import FailBasis
 from streams.contracts.messages import Message
 from streams.contracts.registry import (
     AccountEntry,
@@ -60,17 +61,24 @@ class Read(NamedTuple, Generic[E]):
         return self.entry is None and not self.expired
 
 
+IN_SERVICE: tuple[NumberStatus, ...] = ("active", "ported_out")
+OUT_OF_SERVICE: tuple[NumberStatus, ...] = ("unallocated", "suspended", "terminated")
 ABSENT: Read[Entry] = Read(None, False, LONG_AGO, "-")
 
 
 class NumberFact(NamedTuple):
-    """A number's state at e. source: 'row', 'block' or '' (nobody said anything)."""
+    """A number's state at e. source: 'row', 'block' or '' (nobody said anything).
+
+    basis: what a FAIL on this state rests on: `generation` where the block said "in service" one generation before and
+    no row of the number says what it says now.
+    """
 
     status: NumberStatus
     source: str
     from_ms: int
     since_ms: int
     owner_epoch: int
+    basis: FailBasis = "row"
 
 
 class Case:
@@ -181,13 +189,40 @@ class Case:
         block = self.view.row(key)
         self._reads[key] = ABSENT
         if not isinstance(block, BlockRow):
-            return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
+            return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0, "absence")
         for part in (block.current, block.previous):
             if part is not None and part.as_of_ms <= self.e_ms:
                 self._note(key, part.generation)
-                status = state_at(part.states, int(number[-4:]))
-                return NumberFact(status, "block", part.as_of_ms, part.as_of_ms, 0)
-        return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0)
+                index = int(number[-4:])
+                status = state_at(part.states, index)
+                basis: FailBasis = "absence" if status == "unallocated" else "row"
+                if status in OUT_OF_SERVICE and not self._stated(row, status):
+                    before = block.previous if part is block.current else None
+                    if before is not None and state_at(before.states, index) in IN_SERVICE:
+                        basis = "generation"
+                return NumberFact(status, "block", part.as_of_ms, part.as_of_ms, 0, basis)
+        return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0, "absence")
+
+    def _stated(self, row: object, status: NumberStatus) -> bool:
+        """Whether a row of the number ever said this, also one that an import has folded into the block since."""
+        if not isinstance(row, NumberRow):
+            return False
+        return any(e.status == status and e.recorded_at_ms <= self.e_ms for e in row.timeline)
+
+    def dropped_row(self) -> SenderEntry | None:
+        """The sender's last registration, if it was active and ended because a generation no longer listed it, not
+        longer ago than the breaker remembers."""
+        if not self.sender_row().expired:
+            return None
+        row = self.view.row("sender:" + self.sender.key)
+        if not isinstance(row, SenderRow):
+            return None
+        ended = [e for e in row.timeline if e.recorded_at_ms <= self.e_ms and e.to_ms is not None]
+        last = max(ended, key=lambda e: (e.to_ms or 0, e.version), default=None)
+        if last is None or last.dropped_by is None or last.state != "active":
+            return None
+        remembered_ms = self.pack.breaker.memory_days * 86_400_000
+        return last if self.e_ms - (last.to_ms or 0) < remembered_ms else None
 
     def number_feed_fresh(self) -> bool:
         """Whether the feed that vouches for this kind of number was alive at e."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import phonenumbers
 
 from streams.contracts.decisions import (
     CheckRecord,
     Decision,
+    FailBasis,
     Mode,
     Reason,
     RouteSeen,
@@ -22,6 +25,7 @@ from streams.engine.allowlist import allows
 from streams.engine.case import LONG_AGO, Case, effective_time
 from streams.engine.checks import run_checks
 from streams.engine.fingerprint import fingerprint
+from streams.engine.grounds import RELIEF, grounds
 from streams.engine.intake import identity
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
@@ -35,6 +39,8 @@ from streams.engine.view import View
 
 ENGINE_VERSION = "0.1.0"
 DATA_VERSION = short_hash(f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}".encode(), size=6)
+
+NO_BASES: Mapping[str, FailBasis] = MappingProxyType({})
 
 
 class Decider:
@@ -104,7 +110,11 @@ class Decider:
         stopped = hits(case, sanctionable(case, sender, keys, mark), route_passes)
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
-        objections = [*objections_of(checks, case.policy), *_sanction_objections(stopped, case.policy)]
+        rests = grounds(case, checks, bool(stopped), self.policies)
+        checks = rests.checks
+        objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
+        if rests.relieved:
+            objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
         allowed = allows(case, route_passes)
         outcome = judge(objections, allowed, pack.ranks)
         business = is_business(case)
@@ -123,7 +133,7 @@ class Decider:
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=_shadow(objections, allowed, case.policy, outcome),
-            leak=leak_of(case, checks),
+            leak=leak_of(case, [c for c in checks if c.name not in rests.softened] if rests.softened else checks),
             sender=SenderSeen(
                 key=case.sender.key if business else pseudonym(keys, case.sender.key),
                 kind=case.sender.kind,
@@ -150,14 +160,16 @@ def mode_of(policy: Policy, code: str, cap: Mode = "BLOCK") -> Mode:
     return mode if MODE_ORDER[mode] <= MODE_ORDER[cap] else cap
 
 
-def objections_of(checks: list[Check], policy: Policy) -> list[Objection]:
+def objections_of(
+    checks: list[Check], policy: Policy, bases: Mapping[str, FailBasis] = NO_BASES
+) -> list[Objection]:  # fmt: skip
     """What failed, with the mode each code runs in. UNKNOWN never objects; our own failure is named and harmless."""
     found: list[Objection] = []
     for check in checks:
         for code in check.codes:
             cap: Mode = "OBSERVE" if check.gate == "own" else check.cap
             action = policy.pack.actions.get(code, "REJECT")
-            found.append(Objection(code, check.gate, mode_of(policy, code, cap), action, cap))
+            found.append(Objection(code, check.gate, mode_of(policy, code, cap), action, cap, basis=bases.get(code)))
     return found
 
 

@@ -73,6 +73,22 @@ class Advertising(PackPart, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
 
 
+class Breaker(PackPart, frozen=True, kw_only=True):
+    """When a rule falls to LABEL for a registered sender on one relay, because it is probably our error.
+
+    It trips where, in one breaker epoch, at least `min_failed` messages (0: never) and `share_permille` of those judged
+    fail a code through absence, a new generation or a new policy, on a pair that passed within `memory_days`. For
+    `trial_ms` after a generation has dropped a row or a number's state, that alone does not block a registered sender.
+    """
+
+    epoch_ms: int = 10_000
+    min_failed: int = 5
+    share_permille: int = 500
+    memory_days: int = 30
+    max_ms: int = 86_400_000
+    trial_ms: int = 30_000
+
+
 class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million."""
 
@@ -95,6 +111,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     ranks: dict[str, int]
     thresholds: dict[str, Thresholds] = {}
     ladder: Ladder = Ladder()
+    breaker: Breaker = Breaker()
     not_spam: tuple[str, ...] = ("not_spam",)
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from streams.engine.fingerprint import BANDS
 from streams.engine.pack import CODES, RANKS, Pack, Window
 from streams.engine.patterns import PatternRefused, matcher
 from streams.engine.short import short_hash
-from streams.engine.timeline import all_current, current
+from streams.engine.timeline import all_current, counts_since, current
 from streams.engine.view import View
 
 PackData = Mapping[str, Any]
@@ -57,6 +57,20 @@ class Policies:
         if entry is None:
             return self.default
         return self._kept(entry) or self._last_good(row, e_ms)
+
+    def before(self, view: View, e_ms: int, within_ms: int) -> Policy | None:
+        """The policy that counted before the last change of policy, if that came less than `within_ms` before e."""
+        row = view.policy(self._jurisdiction)
+        if row is None:
+            return None
+        changed = max(
+            (t for x in row.timeline for t in (counts_since(x), x.to_ms) if x.recorded_at_ms <= e_ms and t is not None
+             and t <= e_ms),
+            default=None,
+        )  # fmt: skip
+        if changed is None or e_ms - changed >= within_ms:
+            return None
+        return self.at(view, changed - 1)
 
     def _kept(self, entry: PolicyEntry) -> Policy | None:
         if entry.version not in self._built:
@@ -115,6 +129,7 @@ def _validate(pack: Pack) -> None:
     if not 2 <= pack.matching_bands <= BANDS:
         raise ValueError(f"matching_bands must be 2 to {BANDS}: one band alone proves nothing")
     _validate_words(pack)
+    _validate_breaker(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):
             _validate_window(subject, *window)
@@ -125,7 +140,7 @@ def _validate_words(pack: Pack) -> None:
         if action not in ("REJECT", "DROP"):
             raise ValueError(f"actions.{code}: a block is a REJECT or a DROP, not {action}")
     for kind, step in pack.ladder.max_step.items():
-        if step not in get_args(StepName):
+        if step not in get_args(StepName) or step == "RELIEF":
             raise ValueError(f"ladder.max_step.{kind}: one of {', '.join(get_args(StepName))}, not {step}")
     try:
         ZoneInfo(pack.time_zone)
@@ -136,6 +151,24 @@ def _validate_words(pack: Pack) -> None:
             matcher(patterns)
         except PatternRefused as error:
             raise ValueError(f"grammar: {error}") from error
+
+
+def _validate_breaker(pack: Pack) -> None:
+    breaker = pack.breaker
+    if breaker.epoch_ms < 1000 or 86_400_000 % breaker.epoch_ms:
+        raise ValueError(f"breaker.epoch_ms must divide a day and be at least 1000, not {breaker.epoch_ms}")
+    if breaker.min_failed < 0 or not 1 <= breaker.share_permille <= 1000 or not 1 <= breaker.memory_days <= 366:
+        raise ValueError(
+            "breaker: min_failed is 0 (never trips) or more, share_permille 1 to 1000, memory_days 1 to 366, not "
+            f"{breaker.min_failed}, {breaker.share_permille}, {breaker.memory_days}"
+        )
+    if breaker.max_ms < 2 * breaker.epoch_ms:
+        raise ValueError(f"breaker.max_ms must be two breaker epochs or more, not {breaker.max_ms}")
+    if breaker.trial_ms and breaker.trial_ms < 3 * breaker.epoch_ms:
+        raise ValueError(
+            f"breaker.trial_ms must be 0 (no trial) or three breaker epochs or more, not {breaker.trial_ms}: in less "
+            "the breaker can't take effect"
+        )
 
 
 def _validate_window(subject: str, name: str, window: Window) -> None:

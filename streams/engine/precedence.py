@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from streams.contracts.decisions import Action, Gate, Mode, Reason
+from streams.contracts.decisions import Action, FailBasis, Gate, Mode, Reason
 from streams.contracts.messages import Verdict
 
 MODE_ORDER: dict[Mode, int] = {"OBSERVE": 0, "LABEL": 1, "BLOCK": 2}
@@ -35,6 +35,7 @@ class Objection(NamedTuple):
     action: Action
     cap: Mode = "BLOCK"
     soft: Action = "LABEL"
+    basis: FailBasis | None = None
 
 
 class Outcome(NamedTuple):
@@ -79,4 +80,4 @@ def reasons_of(objections: list[Objection], ranks: dict[str, int]) -> tuple[Reas
     if not objections:
         return ()
     order = sorted(objections, key=lambda o: ranks.get(_RANK_OF_GATE.get(o.gate, ""), 1 << 30))
-    return tuple(Reason(code=o.code, gate=o.gate, mode=o.mode) for o in order)
+    return tuple(Reason(code=o.code, gate=o.gate, mode=o.mode, basis=o.basis) for o in order)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import msgspec
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
-from streams.contracts.registry import AccountEntry, AllowEntry, BlockRow, TimelineRow
+from streams.contracts.registry import AccountEntry, AllowEntry, BlockRow, SenderEntry, TimelineRow
 from streams.engine.blocks import decode
 from streams.engine.feeds import merge_heartbeat
 
@@ -119,7 +120,10 @@ def _end(held: Entry, new: Entry) -> Entry:
 
 def _alike(one: Entry, other: Entry) -> bool:
     """Whether two entries say the same but for their end."""
-    return msgspec.structs.replace(one, to_ms=other.to_ms, end_recorded_at_ms=other.end_recorded_at_ms) == other
+    end: dict[str, Any] = {"to_ms": other.to_ms, "end_recorded_at_ms": other.end_recorded_at_ms}
+    if isinstance(one, SenderEntry) and isinstance(other, SenderEntry):
+        end["dropped_by"] = other.dropped_by
+    return msgspec.structs.replace(one, **end) == other
 
 
 def _validate(entry: Entry) -> None:

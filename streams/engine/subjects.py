@@ -2,7 +2,7 @@
 
 `sender:<key>#<owner epoch>` (a reissued number does not inherit), `account:…`, `campaign:<relay or ->×<fingerprint>`
 (a template's, or one of a text's band keys), `relay:…`, `reseller:…`. Senders who are people stand there
-under the state key.
+under the state key. `pair:sender:<key>>relay` is what the breaker relieves: business senders only.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ from streams.engine.case import Case
 from streams.engine.fingerprint import bands, fingerprint
 from streams.engine.pseudonym import Keys, state_pseudonym
 
+MAX_SUBJECT = 512
+
 
 def is_business(case: Case) -> bool:
-    """Whether the sender may be published in clear: registered to a business, or no person's line by its kind."""
+    """Whether the sender may be published in clear: registered to a business, or no person's line by its kind.
+
+    A business that a list has lost stays one for as long as the breaker remembers it.
+    """
     if not case.sender.personal:
         return True
-    entry = case.sender_row().entry
+    entry = case.sender_row().entry or case.dropped_row()
     return entry is not None and entry.class_ == "business"
 
 
@@ -25,6 +30,14 @@ def sender_subject(case: Case, keys: Keys) -> str:
     """The sender's subject at the case's time."""
     key = case.sender.key if is_business(case) else state_pseudonym(keys, case.sender.key)
     return f"sender:{key}#{case.number().owner_epoch}"
+
+
+def pair_subject(sender_key: str, relay_id: str | None) -> str | None:
+    """The pair of a sender in clear and its relay; None where there is none, or no record could hold it."""
+    subject = f"pair:sender:{sender_key}>{relay_id}"
+    if relay_id is None or sender_key.startswith("~") or len(subject) > MAX_SUBJECT:
+        return None
+    return subject
 
 
 def campaign_subject(relay_id: str | None, fingerprint: str) -> str:

@@ -196,6 +196,7 @@ def test_only_a_complete_import_ends_what_it_leaves_out(tmp_path: Path) -> None:
     (ended,) = whole.ended
     assert isinstance(ended, SenderRow)
     assert (ended.key, ended.timeline[0].to_ms) == ("sender:kr:alnum:my bank", T + DAY)
+    assert ended.timeline[0].dropped_by  # what a list has lost can be told from what somebody ended
     assert whole.refusals == [
         "1 registered senders would vanish from the register and be blocked (sender:kr:alnum:my bank): put them back "
         "into the file, or use --force."

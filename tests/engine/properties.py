@@ -15,9 +15,11 @@ from streams.contracts.registry import (
     PermissionRow,
 )
 from streams.contracts.reports import Report
+from streams.engine.pack import CODES
 from streams.replay.embedded import Embedded
 from tests.engine.kit import (
     BANK,
+    DAY,
     HOUR,
     KEYS,
     MINUTE,
@@ -83,6 +85,35 @@ sanctions = st.lists(
 modes = st.dictionaries(
     st.sampled_from(["NUMBER_SUSPENDED", "SENDER_WRONG_ROUTE", "ORIGIN_MISMATCH", "SANCTION", "SENDER_MALFORMED"]),
     st.sampled_from(["OBSERVE", "LABEL", "BLOCK"]),
+)
+#: The bank's row as an import may have left it, and messages in its name; any other row may be there or not.
+losses = st.sampled_from(
+    [
+        sender(relays=("relay-7",), to_ms=T - HOUR, end_recorded_at_ms=T - HOUR, dropped_by="g2"),
+        sender(relays=("relay-7",), to_ms=T - MINUTE // 4, end_recorded_at_ms=T - MINUTE // 4, dropped_by="g2"),
+        sender(relays=("relay-7",), to_ms=T - HOUR, end_recorded_at_ms=T - HOUR),
+        sender(relays=("relay-7",)),
+    ]
+)
+#: What carries it, all in order; another row under the same key may follow.
+HANDS: list[RegistryValue] = [
+    relay(),
+    relay("relay-8"),
+    account(),
+    reseller(),
+    block("active", f"kr:{BANK}", T - 2 * DAY),
+]
+spoken = st.builds(
+    lambda relay_id, leg, chain: a2p(relay=relay_id, leg=leg, route={"chain": chain, "account_id": "acct-1"}),
+    st.sampled_from(["relay-7", "relay-8"]),
+    st.sampled_from(["origination", "termination"]),
+    st.sampled_from([(), ("reseller-1",)]),
+)
+reliefs = st.builds(
+    sanction,
+    st.sampled_from([f"pair:sender:kr:{BANK}>relay-7", f"pair:sender:kr:{BANK}>relay-8"]),
+    st.just("RELIEF"),
+    codes=st.lists(st.sampled_from(CODES), max_size=6).map(lambda more: ("SENDER_REGISTRATION_EXPIRED", *more)),
 )
 rules = st.builds(
     allow, st.sampled_from(["protected", "emergency"]), routes=st.sampled_from([(), ("relay-7",), ("relay-8",)])

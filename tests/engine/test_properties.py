@@ -16,6 +16,7 @@ from streams.contracts.messages import Message
 from streams.contracts.registry import (
     AllowEntry,
     AllowRow,
+    SenderRow,
 )
 from streams.contracts.reputation import SanctionRow
 from tests.engine.kit import (
@@ -24,7 +25,7 @@ from tests.engine.kit import (
     raw,
     view,
 )
-from tests.engine.properties import CASES, messages, modes, rows, rules, sanctions
+from tests.engine.properties import CASES, HANDS, losses, messages, modes, reliefs, rows, rules, sanctions, spoken
 
 
 @CASES
@@ -107,3 +108,25 @@ def test_it_is_the_same_in_every_process() -> None:
 
 def test_an_encoder_gives_the_same_bytes() -> None:
     assert encoder().encode({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
+
+
+@CASES
+@given(spoken, losses, rows, sanctions, modes, reliefs)
+def test_a_relief_never_turns_allow_into_block_and_eases_only_what_may_be_our_error(
+    sent: Message,
+    bank: SenderRow,
+    others: list[RegistryValue],
+    stopped: list[SanctionRow],
+    over: dict[str, str],
+    relief: SanctionRow,
+) -> None:
+    held = [*HANDS, *alive(), *(row for row in others if key_of(row) != bank.key), bank]
+    before = decide(sent, view(*held, sanctions=stopped), {"modes": over})
+    after = decide(sent, view(*held, sanctions=[*stopped, relief]), {"modes": over})
+    assert not (before.verdict == "ALLOW" and after.verdict == "BLOCK")
+    blocks = [{r.code for r in found.reasons if r.mode == "BLOCK"} for found in (before, after)]
+    assert blocks[1] <= blocks[0]
+    eased = [r for r in after.reasons if r.code in blocks[0] - blocks[1]]
+    assert all(r.gate == "forgery" and r.basis in ("absence", "generation", "policy") for r in eased)
+    if before.won in ("directive", "standing", "sanction"):
+        assert (after.verdict, after.won) == (before.verdict, before.won)

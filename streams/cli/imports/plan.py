@@ -119,20 +119,25 @@ def _ended(held: Iterable[Row], names: set[str], parsed: Parsed, spec: Import, p
             if block_key(row.key.removeprefix("number:")) in blocks:
                 yield from _closed(row, spec.as_of_ms)
         elif isinstance(row, kinds) and _ours(row, country):
-            yield from _closed(row, spec.as_of_ms)
+            yield from _closed(row, spec.as_of_ms, spec.generation)
 
 
 def _ours(row: TimelineRow, country: str) -> bool:
     return not isinstance(row, SenderRow) or row.key.startswith((f"sender:{country}:", "sender:+"))
 
 
-def _closed(row: TimelineRow, as_of_ms: int) -> Iterator[Row]:
-    """The row with every entry that was written down by then and is still open ended, if there is one."""
+def _closed(row: TimelineRow, as_of_ms: int, generation: str | None = None) -> Iterator[Row]:
+    """The row with every entry that was written down by then and is still open ended, if there is one.
+
+    generation: noted in a sender's entries, so that what a list has lost can be told from what somebody ended.
+    """
     open_ = [e for e in row.timeline if e.recorded_at_ms <= as_of_ms and (e.to_ms is None or e.to_ms > as_of_ms)]
     if open_:
         ends: Any = tuple(
             msgspec.structs.replace(e, to_ms=max(as_of_ms, e.from_ms), end_recorded_at_ms=as_of_ms) for e in open_
         )
+        if isinstance(row, SenderRow):
+            ends = tuple(msgspec.structs.replace(e, dropped_by=generation) for e in ends)
         yield msgspec.structs.replace(row, timeline=ends)
 
 

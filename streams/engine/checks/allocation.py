@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.contracts.decisions import Evidence
 from streams.engine.case import Case
 from streams.engine.outcome import Check, fail, unknown
 
@@ -22,6 +23,5 @@ def check(case: Case) -> Check | None:
     absence = case.absence(case.sender.word)
     if not absence.proved:
         return unknown(NAME, absence.why)
-    return fail(NAME, "NUMBER_UNALLOCATED", {"feed": absence.why, "source": fact.source or "no row"}, max(
-        absence.since_ms, fact.since_ms
-    ))  # fmt: skip
+    evidence: dict[str, Evidence] = {"feed": absence.why, "source": fact.source or "no row"}
+    return fail(NAME, "NUMBER_UNALLOCATED", evidence, max(absence.since_ms, fact.since_ms), fact.basis)

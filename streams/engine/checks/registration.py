@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.contracts.decisions import Evidence
 from streams.engine.case import Case
 from streams.engine.outcome import Check, fail, unknown
 
@@ -24,8 +25,12 @@ def check(case: Case) -> Check | None:
             return fail(NAME, "SENDER_REGISTRATION_SUSPENDED", {}, read.since_ms)
         return PASS
     if read.expired:
-        return fail(NAME, "SENDER_REGISTRATION_EXPIRED", {}, read.since_ms)
+        dropped = case.dropped_row()
+        if dropped is None:
+            return fail(NAME, "SENDER_REGISTRATION_EXPIRED", {}, read.since_ms)
+        evidence: dict[str, Evidence] = {"dropped_by": dropped.dropped_by}
+        return fail(NAME, "SENDER_REGISTRATION_EXPIRED", evidence, read.since_ms, "generation")
     absence = case.absence(case.country_word("sender"))
     if not absence.proved:
         return unknown(NAME, absence.why)
-    return fail(NAME, "SENDER_NOT_REGISTERED", {"feed": absence.why}, absence.since_ms)
+    return fail(NAME, "SENDER_NOT_REGISTERED", {"feed": absence.why}, absence.since_ms, "absence")

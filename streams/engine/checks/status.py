@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.contracts.decisions import FailBasis
 from streams.engine.case import Case
 from streams.engine.outcome import Check, fail, unknown
 
@@ -28,4 +29,5 @@ def check(case: Case) -> Check | None:
         if case.e_ms < grace_ends_ms:
             return PASS
         since_ms = max(since_ms, grace_ends_ms)
-    return fail(NAME, code, {"state": fact.status, "from_ms": fact.from_ms}, since_ms)
+    basis: FailBasis | None = "generation" if fact.basis == "generation" else None
+    return fail(NAME, code, {"state": fact.status, "from_ms": fact.from_ms}, since_ms, basis)
