@@ -42,6 +42,8 @@ CounterName = Literal[
     "unknown_checks_total",
     # Changes that alter the state at a time already processed. entity
     "late_enforcements_total",
+    # Rows that the lake has committed, by its table; `unreadable` holds what could not be read. table
+    "lake_rows_total",
 ]
 GaugeName = Literal[
     # 1 while the step consumes. step
@@ -69,6 +71,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "reasons_total": ("code", "mode"),
     "unknown_checks_total": ("check",),
     "late_enforcements_total": ("entity",),
+    "lake_rows_total": ("table",),
     "ready": ("step",),
     "fuse_open_partitions": ("step",),
     "event_time_seconds": ("step",),

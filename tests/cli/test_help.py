@@ -13,11 +13,12 @@ from tests.cli.tool import dualblock
 
 COMMANDS = {
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "agents", "topics", "config", "registry", "policy",
-    "replay", "explain", "schemas", "dead",
+    "replay", "explain", "schemas", "dead", "lake",
 }  # fmt: skip
 GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
+    "lake": {"write", "check"},
 }  # fmt: skip
 
 
@@ -46,7 +47,17 @@ def test_every_command_has_a_page(words: tuple[str, ...]) -> None:
 
 
 def test_nothing_heavy_is_imported_for_the_manual() -> None:
-    heavy = ("confluent_kafka", "faust", "msgspec", "phonenumbers", "pydantic", "rocksdict", "streams.engine")
+    heavy = (
+        "confluent_kafka",
+        "faust",
+        "msgspec",
+        "phonenumbers",
+        "pydantic",
+        "rocksdict",
+        "streams.engine",
+        "pyarrow",
+        "duckdb",
+    )
     program = f"import sys, streams.cli.main; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
