@@ -21,21 +21,22 @@ from streams.engine.senders import classify
 CLEAR = frozenset(
     {
         "report_id", "message_at_ms", "reported_at_ms", "ingested_at_ms", "report_type", "category", "channel", "leg",
-        "traffic_class", "reporter_group", "event_id", "group_chat",
+        "traffic_class", "reporter_group", "event_id", "group_chat", "source", "message_from_ms", "received",
+        "weight_permille",
     }
 )  # fmt: skip
-#: Fields that stand there changed: numbers as pseudonyms, the route without the peer's address.
-CHANGED = frozenset({"displayed_sender", "origin_number", "reporter", "route"})
+#: Fields that stand there changed: numbers as pseudonyms, the route without the peer's address, the fingerprint of the
+#: reported text where that of the delivered one is not known.
+CHANGED = frozenset({"displayed_sender", "origin_number", "reporter", "route", "fingerprint"})
 #: Fields that never get there. What none of the three names does not either, until somebody has thought about it.
 LEFT_OUT = frozenset({"text"})
 _A_NUMBER = re.compile(r"(?:\D?\d){7}")
 
 
 class HiddenReport(Report, frozen=True, kw_only=True):
-    """A report as the lake keeps it. sender_kind: by the sender grammar. fingerprint: of the text."""
+    """A report as the lake keeps it. sender_kind: by the sender grammar."""
 
     sender_kind: str = ""
-    fingerprint: str | None = None
 
 
 class Hide:
@@ -57,7 +58,7 @@ class Hide:
             reporter=self._person(report.reporter),
             route=msgspec.structs.replace(report.route, peer_ip=None),
             sender_kind=sender.kind,
-            fingerprint=fingerprint(report.text) if report.text else None,
+            fingerprint=report.fingerprint or (fingerprint(report.text) if report.text else None),
         )
 
     def digest(self, raw: bytes) -> str:

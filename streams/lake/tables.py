@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from streams.contracts.appeals import Appeal, Notice
 from streams.contracts.decisions import Decision
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Report
@@ -60,6 +61,8 @@ TABLES: dict[str, Table] = {
         _table("votes", Vote, lambda r: int(r.reported_at_ms)),
         _table("findings", Finding, lambda r: int(r.recorded_at_ms or r.from_ms)),
         _table("sanctions.history", SanctionRow, _newest),
+        _table("appeals", Appeal, lambda r: int(r.recorded_at_ms)),
+        _table("notices", Notice, lambda r: int(r.recorded_at_ms)),
         _table("policy.history", PolicyRow, _newest),
     )
 }

@@ -11,7 +11,7 @@ from tests.cli.tool import cluster, dualblock
 from tests.lake.kit import decision, example, raw, report, rows
 from tests.pipeline.toy import produce
 
-TOPICS = ("decisions", "reports", "votes", "findings", "sanctions.history", "policy.history")
+TOPICS = ("decisions", "reports", "votes", "findings", "sanctions.history", "appeals", "notices", "policy.history")
 
 
 def test_a_lake_is_written_checked_and_written_on(kafka: str, topics: str, tmp_path: Path) -> None:
