@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.broker import warden
 from streams.broker.artifacts import ensure_jars, find_java
+from streams.broker.fencing import LOGGER, controller_only, ended_abruptly, wait_until_fenced
 from streams.broker.settings import HOST, free_port, is_free, properties
 from streams.errors import BrokerError
 
@@ -92,17 +93,9 @@ class LocalBroker:
         config = self.data_dir / "server.properties"
         config.write_text(properties(self.port, self._controller_port, self.data_dir / "log", self._extra))
         self._format(java, jars, config)
-        memory = [f"-Xms{min(256, self._heap_mb)}m", f"-Xmx{self._heap_mb}m"]
-        command = [java, *memory, _QUIET, "-cp", f"{jars}/*", "kafka.Kafka", str(config)]
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", warden.__file__, str(self._max_seconds), *command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # A group of its own: Ctrl-C in a terminal reaches us, and we stop the broker in order.
-                start_new_session=True,
-            )
+        if ended_abruptly(self.data_dir / "log"):
+            self._fence(java, jars, config)
+        self._launch(java, jars, config)
         atexit.register(self.close)
         try:
             self._wait_until_it_answers(time.monotonic() + timeout_s)
@@ -122,7 +115,10 @@ class LocalBroker:
         self._forget()
 
     def kill(self) -> None:
-        """SIGKILL, as a machine that fails: nothing is flushed or said. Waits until the port is free again."""
+        """SIGKILL, as a process that fails: nothing is flushed or said. Waits until the port is free again.
+
+        The next start takes some seconds longer: see streams.broker.fencing.
+        """
         if self.running and self._process:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -159,6 +155,30 @@ class LocalBroker:
         if self._process and self._process.stdin:
             self._process.stdin.close()
         self._process = None
+
+    def _launch(self, java: str, jars: Path, config: Path, *options: str) -> None:
+        memory = [f"-Xms{min(256, self._heap_mb)}m", f"-Xmx{self._heap_mb}m"]
+        command = [java, *memory, _QUIET, *options, "-cp", f"{jars}/*", "kafka.Kafka", str(config)]
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", warden.__file__, str(self._max_seconds), *command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A group of its own: Ctrl-C in a terminal reaches us, and we stop the broker in order.
+                start_new_session=True,
+            )
+
+    def _fence(self, java: str, jars: Path, config: Path) -> None:
+        """Let the controller alone declare the killed broker dead."""
+        alone = config.with_name("controller.properties")
+        alone.write_text(controller_only(config.read_text()))
+        since = self.log_path.stat().st_size if self.log_path.exists() else 0
+        self._launch(java, jars, alone, LOGGER)
+        try:
+            wait_until_fenced(self.log_path, since, lambda: self.running)
+        finally:
+            self.stop()
 
     def _format(self, java: str, jars: Path, config: Path) -> None:
         if (self.data_dir / "log" / "meta.properties").exists():
