@@ -92,6 +92,12 @@ class AllowEntry(Entry, frozen=True, kw_only=True):
     reason: Annotated[str, Meta(min_length=1, description="why it is allowed")]
 
 
+class ConsentEntry(Entry, frozen=True, kw_only=True):
+    """A recipient wants the owner's advertisements. Ended: taken back."""
+
+    night: Annotated[bool, Meta(description="also in quiet hours: a consent of its own")] = False
+
+
 class NumberEntry(Entry, frozen=True, kw_only=True):
     status: NumberStatus
     owner_epoch: Annotated[Count, Meta(description="rises when the number is issued to somebody else")] = 0
@@ -137,6 +143,13 @@ class AllowRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="allow")
     timeline: tuple[AllowEntry, ...]
 
 
+class ConsentRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="consent"):
+    """Key `consent:<owner>>~<recipient>`; the recipient as a pseudonym under the state key, never in clear."""
+
+    key: Key
+    timeline: tuple[ConsentEntry, ...]
+
+
 class NumberRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="number"):
     """A change more recent than the number's block; read before it."""
 
@@ -159,6 +172,7 @@ class BlockRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="block")
 
 
 TimelineRow = (
-    SenderRow | ResellerRow | AccountRow | RelayRow | DnoRow | InstitutionRow | PermissionRow | AllowRow | NumberRow
-)
+    SenderRow | ResellerRow | AccountRow | RelayRow | DnoRow | InstitutionRow | PermissionRow | AllowRow | ConsentRow
+    | NumberRow
+)  # fmt: skip
 Row = TimelineRow | BlockRow

@@ -5,13 +5,16 @@ Unknown stays unknown: nobody is held to the rules for advertisements because we
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 from streams.engine.pack import Advertising
 
 #: A label stands at the beginning; more of the text is not looked at.
 _HEAD = 96
+_INVISIBLE = dict.fromkeys(n for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) == "Cf")
 
 
 def is_advertisement(
@@ -34,25 +37,26 @@ def without_label(text: str, rules: Advertising) -> str | None:
     """
     if not rules.labels:
         return None
-    head, rest = _squeezed(text[:_HEAD]), 0
+    head, rest = squeezed(text[:_HEAD]), 0
     for prefix in rules.before_label:
-        folded = _squeezed(prefix)
+        folded = squeezed(prefix)
         if head.startswith(folded):
             rest += len(folded)
             head = head[len(folded) :]
     for label in rules.labels:
-        folded = _squeezed(label)
+        folded = squeezed(label)
         if head.startswith(folded):
             return text[_end(text, rest + len(folded)) :]
     return None
 
 
-def _squeezed(text: str) -> str:
+@lru_cache(maxsize=1 << 10)
+def squeezed(text: str) -> str:
     """NFKC, casefold, white space and invisible signs out."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join([c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf"])
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold().translate(_INVISIBLE)
+    return "".join(folded.split())
 
 
-def _end(text: str, squeezed: int) -> int:
-    """How many characters of the text come to so many squeezed ones."""
-    return next((n for n in range(1, _HEAD + 1) if len(_squeezed(text[:n])) >= squeezed), _HEAD)
+def _end(text: str, letters: int) -> int:
+    """How many characters of the text come to so many letters of its squeezed form."""
+    return next((n for n in range(1, _HEAD + 1) if len(squeezed(text[:n])) >= letters), _HEAD)

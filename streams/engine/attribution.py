@@ -10,6 +10,7 @@ from streams.contracts.reports import Report
 from streams.contracts.reputation import Basis, Vote
 from streams.engine.case import Case
 from streams.engine.checks import run_checks
+from streams.engine.hosts import host_subjects
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys, state_pseudonym
 from streams.engine.senders import classify
@@ -53,7 +54,9 @@ def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
         if report.route.account_id is not None:
             charged.append((f"account:{report.route.account_id}", "rate"))
         return charged
-    campaign: list[tuple[str, Basis]] = [(s, "count") for s in campaign_subjects(relay, report.text or "")]
+    text = report.text or ""
+    named = (*campaign_subjects(relay, text), *host_subjects(text, case.pack.shared_hosts))
+    campaign: list[tuple[str, Basis]] = [(subject, "count") for subject in named]
     if not failed and "origin" in passed:
         return [(sender_subject(case, keys), "count"), *campaign]
     return [*campaign, (f"relay:{relay}", "count")] if relay else campaign

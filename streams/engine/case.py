@@ -16,6 +16,8 @@ from streams.contracts.registry import (
     AllowEntry,
     AllowRow,
     BlockRow,
+    ConsentEntry,
+    ConsentRow,
     DnoEntry,
     DnoRow,
     InstitutionEntry,
@@ -144,6 +146,10 @@ class Case:
     def permission_row(self, origin_key: str) -> Read[PermissionEntry]:
         """The permission of an origin number to show the sender."""
         return self._read(f"permission:{origin_key}>{self.sender.key}", PermissionRow)  # type: ignore[return-value]  # by row_type
+
+    def consent_row(self, owner: str, recipient: str) -> Read[ConsentEntry]:
+        """A recipient's consent to an owner's advertisements; `recipient` under the state key."""
+        return self._read(f"consent:{owner}>{recipient}", ConsentRow)  # type: ignore[return-value]  # by row_type
 
     def allow_rules(self) -> list[AllowEntry]:
         """Every allow rule of the sender that counts at e. They stand in parallel: a new one never hides another."""

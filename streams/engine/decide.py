@@ -24,8 +24,11 @@ from streams.contracts.messages import Leg, Message
 from streams.engine.allowlist import allows
 from streams.engine.case import LONG_AGO, Case, effective_time
 from streams.engine.checks import run_checks
+from streams.engine.content import content_checks
 from streams.engine.fingerprint import fingerprint
 from streams.engine.grounds import RELIEF, grounds
+from streams.engine.hosts import VERSION as SUFFIXES
+from streams.engine.hosts import host_subjects
 from streams.engine.intake import identity
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
@@ -38,7 +41,9 @@ from streams.engine.subjects import band_subjects, is_business, listed_subjects,
 from streams.engine.view import View
 
 ENGINE_VERSION = "0.1.0"
-DATA_VERSION = short_hash(f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}".encode(), size=6)
+DATA_VERSION = short_hash(
+    f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}/{SUFFIXES}".encode(), size=6
+)
 
 NO_BASES: Mapping[str, FailBasis] = MappingProxyType({})
 
@@ -107,12 +112,14 @@ class Decider:
         sender = sender_subject(case, keys)
         passed = tuple([c.name for c in checks if c.outcome == "PASS"])
         route_passes = "route" in passed
-        stopped = hits(case, sanctionable(case, sender, keys, mark), route_passes)
+        linked = host_subjects(message.content.text, pack.shared_hosts)
+        stopped = hits(case, (*sanctionable(case, sender, keys, mark), *linked), route_passes)
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
         rests = grounds(case, checks, bool(stopped), self.policies)
-        checks = rests.checks
+        checks, content = rests.checks, content_checks(case, keys, route_passes)
         objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
+        objections += objections_of(content, case.policy)
         if rests.relieved:
             objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
         allowed = allows(case, route_passes)
@@ -128,8 +135,8 @@ class Decider:
             action=outcome.action,
             label=pack.label if outcome.action == "LABEL" else None,
             reasons=reasons_of(objections, pack.ranks),
-            passed=passed,
-            checks=tuple(_records(checks) + _sanction_records(stopped)),
+            passed=(*passed, *[c.name for c in content if c.outcome == "PASS"]),
+            checks=tuple(_records(checks) + _records(content) + _sanction_records(stopped)),
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=_shadow(objections, allowed, case.policy, outcome),
@@ -169,7 +176,9 @@ def objections_of(
         for code in check.codes:
             cap: Mode = "OBSERVE" if check.gate == "own" else check.cap
             action = policy.pack.actions.get(code, "REJECT")
-            found.append(Objection(code, check.gate, mode_of(policy, code, cap), action, cap, basis=bases.get(code)))
+            soft = policy.pack.soft.get(code, "LABEL")
+            mode = mode_of(policy, code, cap)
+            found.append(Objection(code, check.gate, mode, action, cap, soft, basis=bases.get(code)))
     return found
 
 

@@ -18,6 +18,8 @@ def direct(directive: Directive, view: View, policies: Policies, keys: Keys) -> 
     kind, _, name = directive.subject.partition(":")
     if not name or kind not in ("sender", "account", "reseller", "relay", "campaign", "host"):
         raise ValueError(f"NO_SUBJECT: {directive.subject!r} is not kind:name with a kind that can be sanctioned")
+    if kind == "host" and name in policies.at(view, directive.recorded_at_ms).pack.shared_hosts:
+        raise ValueError(f"SHARED_HOST: {name} is shared by strangers and is never a subject")
     if kind != "sender" or name.startswith("~"):  # ~: already in the form of the sanctions topic
         return finding_of(directive, directive.subject)
     key, hash_sign, epoch = name.rpartition("#")

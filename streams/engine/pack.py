@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from streams.contracts.decisions import Action, Mode
@@ -107,6 +109,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     enforce: dict[str, Mode] = {}
     default_mode: Mode = "OBSERVE"
     actions: dict[str, Action] = {}
+    soft: dict[str, Literal["LABEL", "SPAM_BOX"]] = {}
     label: str = "suspected spam"
     ranks: dict[str, int]
     thresholds: dict[str, Thresholds] = {}
@@ -125,6 +128,7 @@ CODES = (
     "NUMBER_DO_NOT_ORIGINATE", "SENDER_NOT_REGISTERED", "SENDER_REGISTRATION_EXPIRED", "SENDER_REGISTRATION_SUSPENDED",
     "SENDER_WRONG_ROUTE", "INSTITUTION_IMPERSONATED", "SENDER_LOOKALIKE", "RESELLER_UNCERTIFIED", "RELAY_UNKNOWN",
     "ACCOUNT_UNKNOWN", "ACCOUNT_SUSPENDED", "ORIGIN_MISMATCH", "NATIONAL_SENDER_FROM_ABROAD", "SOURCE_NOT_LISTED",
+    "HOST_REPORTED", "AD_LABEL_MISSING", "AD_OPT_OUT_MISSING", "AD_QUIET_HOURS", "AD_WITHOUT_CONSENT",
     "SANCTION", "DIRECTIVE", "CHECK_FAILED",
 )  # fmt: skip
 

@@ -12,8 +12,10 @@ import orjson
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reputation import StepName
+from streams.engine.advertising import squeezed
 from streams.engine.fingerprint import BANDS
-from streams.engine.pack import CODES, RANKS, Pack, Window
+from streams.engine.local import minute_named
+from streams.engine.pack import CODES, RANKS, Advertising, Pack, Window
 from streams.engine.patterns import PatternRefused, matcher
 from streams.engine.short import short_hash
 from streams.engine.timeline import all_current, counts_since, current
@@ -123,13 +125,14 @@ def _validate(pack: Pack) -> None:
         raise ValueError(f"ranks must be unique integers, no ties: {dict(sorted(pack.ranks.items()))}")
     if pack.epoch_ms < 1000 or 86_400_000 % pack.epoch_ms:
         raise ValueError(f"epoch_ms must divide a day and be at least 1000, not {pack.epoch_ms}")
-    misspelt = sorted({*pack.modes, *pack.enforce, *pack.actions}.difference(CODES))
+    misspelt = sorted({*pack.modes, *pack.enforce, *pack.actions, *pack.soft}.difference(CODES))
     if misspelt:
-        raise ValueError(f"no check gives the code {', '.join(misspelt)}: modes, enforce and actions name codes")
+        raise ValueError(f"no check gives the code {', '.join(misspelt)}: modes, enforce, actions and soft name codes")
     if not 2 <= pack.matching_bands <= BANDS:
         raise ValueError(f"matching_bands must be 2 to {BANDS}: one band alone proves nothing")
     _validate_words(pack)
     _validate_breaker(pack)
+    _validate_advertising(pack.advertising)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):
             _validate_window(subject, *window)
@@ -169,6 +172,22 @@ def _validate_breaker(pack: Pack) -> None:
             f"breaker.trial_ms must be 0 (no trial) or three breaker epochs or more, not {breaker.trial_ms}: in less "
             "the breaker can't take effect"
         )
+
+
+def _validate_advertising(rules: Advertising) -> None:
+    if bool(rules.quiet_from) != bool(rules.quiet_to):
+        raise ValueError("advertising: quiet_from and quiet_to come together, or not at all")
+    for name, clock in (("quiet_from", rules.quiet_from), ("quiet_to", rules.quiet_to)):
+        if clock:
+            try:
+                minute_named(clock)
+            except ValueError as error:
+                raise ValueError(f"advertising.{name}: {error}") from error
+    if rules.quiet_from and rules.quiet_from == rules.quiet_to:
+        raise ValueError("advertising: quiet hours from a time to the same time are none; leave both out")
+    empty = [word for word in (*rules.labels, *rules.before_label, *rules.opt_out) if not squeezed(word)]
+    if empty:
+        raise ValueError("advertising: an empty label or opt-out line would stand in every text")
 
 
 def _validate_window(subject: str, name: str, window: Window) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
-from streams.contracts.registry import AccountEntry, AllowEntry, BlockRow, SenderEntry, TimelineRow
+from streams.contracts.registry import AccountEntry, AllowEntry, BlockRow, ConsentRow, SenderEntry, TimelineRow
 from streams.engine.blocks import decode
 from streams.engine.feeds import merge_heartbeat
 
@@ -41,6 +41,8 @@ def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | Non
     elif isinstance(new, BlockRow):
         merged = _merge_block(held if isinstance(held, BlockRow) else None, new)
     else:
+        if isinstance(new, ConsentRow) and ">~" not in new.key:
+            raise RowRefused("RECIPIENT_IN_CLEAR", "a consent names its recipient by pseudonym: owner>~…")
         merged = _merge_row(held, new)  # type: ignore[arg-type]  # same type as `new`, checked above
     return None if merged == held else merged
 

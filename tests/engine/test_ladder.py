@@ -100,7 +100,8 @@ def test_the_same_set_names_the_same_sanction_whoever_reports_first() -> None:
         ("relay:relay-7", 300, ["WARN"], ()),
         ("relay:relay-7", 199, [], ()),
         ("reseller:rs", 500, [], ()),
-        ("host:bit.ly", 500, [], ()),
+        ("host:lucky.example", 500, ["WARN"], ()),
+        ("host:lucky.example", 9, [], ()),
     ],
 )
 def test_kinds_of_subjects(subject: str, voters: int, steps: list[str], legs: tuple[str, ...]) -> None:

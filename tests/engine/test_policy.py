@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
-from streams.engine import checks
+from streams.engine import checks, content
 from streams.engine.pack import CODES, RANKS
 from streams.engine.policy import Policies, build, layer
 from streams.packs import JURISDICTIONS, PROFILES, shipped
@@ -138,6 +138,23 @@ def test_a_misspelt_code_is_refused() -> None:
 
 
 def test_every_code_that_a_check_gives_is_known() -> None:
-    files = Path(checks.__file__).parent.glob("*.py")
+    files = [path for room in (checks, content) for path in Path(room.__file__).parent.glob("*.py")]
     given = {code for path in files for code in re.findall(r'"([A-Z]+_[A-Z_]+)"', path.read_text("utf-8"))}
     assert given == set(CODES) - {"SANCTION", "DIRECTIVE"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"quiet_from": "21:00", "quiet_to": ""}, "come together"),
+        ({"quiet_from": "24:00"}, "HH:MM"),
+        ({"quiet_to": "8:00"}, "HH:MM"),
+        ({"quiet_to": "08:60"}, "HH:MM"),
+        ({"quiet_from": "08:00"}, "none"),
+        ({"labels": ["(광고)", " "]}, "empty"),
+        ({"opt_out": ["\u200b"]}, "empty"),
+    ],
+)
+def test_advertising_rules_that_mean_nothing_are_refused(rules: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        build(layer(shipped()["kr", "enforce"], {"advertising": rules}))

@@ -12,6 +12,7 @@ import pytest
 from streams.contracts.decisions import Decision
 from streams.contracts.reputation import StepName
 from streams.engine.checks import CHECKS
+from streams.engine.content import CHECKS as CONTENT
 from streams.engine.pack import RANKS
 from streams.engine.tally import WINDOWS
 from streams.packs import shipped
@@ -45,7 +46,7 @@ def blocked(won: str, **more: Any) -> Explanation:
 
 
 def test_every_check_has_its_words() -> None:
-    assert {name for name, _ in CHECKS} <= WORDS.keys()
+    assert {name for name, _ in (*CHECKS, *CONTENT)} <= WORDS.keys()
 
 
 def test_every_code_of_every_pack_has_its_words() -> None:
@@ -56,7 +57,8 @@ def test_every_code_of_every_pack_has_its_words() -> None:
 
 def test_every_code_that_a_check_can_say_has_its_words_and_its_check() -> None:
     """Codes are written out in the checks' sources: upper case with an underscore, in quotes."""
-    sources = "".join(p.read_text() for p in (ROOT / "streams/engine/checks").glob("*.py"))
+    rooms = (ROOT / "streams/engine/checks", ROOT / "streams/engine/content")
+    sources = "".join(p.read_text() for room in rooms for p in room.glob("*.py"))
     found = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', sources))
     assert found >= {"NUMBER_TERMINATED", "SENDER_WRONG_ROUTE", "CHECK_FAILED"}
     assert found <= CODES.keys()

@@ -1,0 +1,35 @@
+"""Content rules: what a text says, not who sent it. The lowest rank; they label, unless a pack says more.
+
+They never touch whether a sender is genuine, and no leak follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streams.engine.case import Case
+from streams.engine.content import advertising, links
+from streams.engine.content.seen import Seen
+from streams.engine.outcome import Check
+from streams.engine.pseudonym import Keys
+
+ContentCheck = Callable[[Case, Seen], Check | None]
+
+CHECKS: tuple[tuple[str, ContentCheck], ...] = (
+    (links.NAME, links.check),
+    (advertising.NAME, advertising.check),
+)
+
+
+def content_checks(case: Case, keys: Keys, route_passes: bool) -> list[Check]:
+    """Ask every content check. Our own error is UNKNOWN with CHECK_FAILED, never a block."""
+    seen = Seen(keys, route_passes)
+    answers: list[Check] = []
+    for name, function in CHECKS:
+        try:
+            answer = function(case, seen)
+        except Exception as error:  # any error of ours: the message must not pay for it
+            answer = Check(name, "UNKNOWN", ("CHECK_FAILED",), {"why": type(error).__name__}, gate="own")
+        if answer is not None:
+            answers.append(answer)
+    return answers

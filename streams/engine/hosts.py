@@ -1,0 +1,74 @@
+"""Hosts that a text links to, as somebody registered them: one name below a public suffix.
+
+The public suffix list comes with the package `publicsuffixlist`; its version is part of `versions.data`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from ipaddress import ip_address
+
+from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import __version__ as VERSION
+
+from streams.engine.fingerprint import URL, folded
+
+__all__ = ["VERSION", "host_subjects", "hosts"]
+
+#: A message that links to more is looked at for the first ones only.
+MAX_HOSTS = 4
+_LIST = PublicSuffixList(accept_unknown=False)
+
+
+@lru_cache(maxsize=1 << 12)
+def hosts(text: str) -> tuple[str, ...]:
+    """Registrable names (`shop.co.kr`, `name.github.io`) and addresses of the links, in their order, each once.
+
+    Names in ASCII (IDNA). After `http://` any name counts; a bare one only below a suffix that the list knows, so that
+    `thanks.see you` is no link. A public suffix by itself belongs to nobody and is no host.
+    """
+    found: dict[str, None] = {}
+    text = folded(text)
+    if "." not in text and "://" not in text and "\u3002" not in text:
+        return ()
+    for link in URL.findall(text.replace("\u3002", ".")):
+        scheme, marked, rest = link.partition("://")
+        name = _registered(_authority(rest if marked else scheme), known=not marked)
+        if name is not None:
+            found[name] = None
+        if len(found) == MAX_HOSTS:
+            break
+    return tuple(found)
+
+
+def host_subjects(text: str, shared: Collection[str]) -> tuple[str, ...]:
+    """`host:` subjects of a text. A host that strangers share (a link shortener) is never one."""
+    return tuple([f"host:{name}" for name in hosts(text) if name not in shared])
+
+
+def _authority(link: str) -> str:
+    """The host of a link without its scheme; user names before an @ and a port go."""
+    for mark in "/?#\\":
+        link = link.partition(mark)[0]
+    host = link.rpartition("@")[2]
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].strip(".,;!)'\"")
+
+
+def _registered(host: str, known: bool) -> str | None:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    try:
+        name = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    if not all(label and len(label) <= 63 for label in name.split(".")) or "." not in name:
+        return None
+    found = _LIST.privatesuffix(name)
+    if found is None and not known and _LIST.publicsuffix(name) is None:
+        return ".".join(name.split(".")[-2:])  # a suffix that the list does not know
+    return found
