@@ -11,11 +11,21 @@ from streams.cli.shell import Json, answer, no, out, say
 
 
 def drill(
+    scenarios: Annotated[
+        list[str] | None, typer.Argument(help="Only these scenarios; without any, all.", metavar="[NAME]...")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Chooses traffic, changes and where workers die.")] = 1,
     scenario: Annotated[
-        list[str] | None, typer.Option(help="Only this scenario; may be given several times.", metavar="NAME")
+        list[str] | None,
+        typer.Option(help="Like NAME: only this scenario; may be given several times.", metavar="NAME"),
     ] = None,
     long: Annotated[bool, typer.Option("--long/--short", help="More kills and longer runs, or a few minutes.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(help="How long the soak goes on: 1 in the short form, 20 in the long one.", min=0.5)
+    ] = None,
+    slack: Annotated[
+        float, typer.Option(help="Stretches the limits of time, for a machine that does other work.", min=1.0)
+    ] = 1.0,
     json: Json = False,
     bootstrap: Annotated[
         str | None,
@@ -41,12 +51,17 @@ def drill(
     def begun(name: str) -> None:
         say(f"{name} …")
 
-    reports = run_drill(scenario or (), seed=seed, long=long, bootstrap=bootstrap, directory=out_dir, begun=begun)
+    reports = run_drill(
+        [*(scenarios or ()), *(scenario or ())], seed=seed, long=long, bootstrap=bootstrap, directory=out_dir,
+        slack=slack, minutes=minutes, begun=begun,
+    )  # fmt: skip
     if json:
         answer(to_json(reports).decode())
     else:
         out().print(table(reports))
         for name, report in reports.items():
+            figures = ", ".join(f"{figure} {value:g}" for figure, value in report.figures.items())
+            out().print(f"{name}: {'; '.join([*report.notes, figures])}", highlight=False, soft_wrap=True)
             for problem in report.problems:
                 say(f"{name}: {problem}")
     if broken := [name for name, report in reports.items() if not report.holds]:

@@ -29,10 +29,11 @@ from streams.contracts.reputation import SanctionRow
 from streams.contracts.topics import Group
 from streams.drill.feeder import Feeder, producer
 from streams.drill.history import History, Record
-from streams.drill.oracle import Oracle
+from streams.drill.oracle import STALE_AFTER_MS, Oracle
 from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
-from streams.drill.reader import Reader, end, read
-from streams.drill.report import ScenarioReport, vacuous
+from streams.drill.reader import ProgressReader, Reader, end, read
+from streams.drill.recovery import recovery_s
+from streams.drill.report import ScenarioReport
 from streams.drill.world import Changed, World
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -43,12 +44,17 @@ from streams.pipeline.topics import create_topics
 from streams.service.workers import Role
 
 JURISDICTION = "kr"
+#: The longest recovery of any worker that is started again; gates have tighter limits of their own.
+RECOVERED_S = 60.0
+#: What each role reads, and under which name it says how far it has come.
+_READS: dict[Role, tuple[str, str]] = {"registrar": ("registrar", "feeds"), "meter": ("meter", "decisions")}
 _PROGRESS = msgspec.json.Decoder(Progress)
 
 
 class Bed:
     """Context manager. bootstrap: how the drill itself reaches Kafka. workers_bootstrap: how the workers do, when they
-    go through a proxy. directory: logs, notes and the workers' state. prefix: kept from another bed, else a new one."""
+    go through a proxy. directory: logs, notes and the workers' state. slack: limits of time are stretched by so much.
+    minutes: how long a scenario without an end of its own goes on, None: its own choice."""
 
     def __init__(
         self,
@@ -60,12 +66,15 @@ class Bed:
         partitions: Partitions | None = None,
         workers_bootstrap: str | None = None,
         epoch_ms: int = 2000,
+        slack: float = 1.0,
+        minutes: float | None = None,
     ) -> None:
         self.seed, self.name, self.directory = seed, name, directory
         self.partitions = partitions or Partitions(messages=4, registry=2, reputation=2)
         self.prefix = f"drill-{name.replace('_', '-')}-{uuid.uuid4().hex[:8]}."
         self.connection = Connection(bootstrap, self.prefix)
         self.workers_bootstrap = workers_bootstrap or bootstrap
+        self.slack, self.minutes = slack, minutes
         self.keys = Keys(*DEMO_KEYS)
         self.world = World(seed, now_ms(), epoch_ms=epoch_ms)
         self.workers: list[Worker] = []
@@ -74,6 +83,7 @@ class Bed:
         self._producer = producer(self.connection)
         self._publishing = threading.Lock()
         self._reader: Reader | None = None
+        self._progressed: ProgressReader | None = None
         self._feeder: Feeder | None = None
 
     def __enter__(self) -> Self:
@@ -100,10 +110,15 @@ class Bed:
                 if worker.alive:
                     worker.resume()
                     worker.kill()
-            if self._reader is not None:
-                self._reader.stop()
+            for follower in (self._reader, self._progressed):
+                if follower is not None:
+                    follower.stop()
             self._producer.flush(5)
             self._producer.close()
+
+    def report(self) -> ScenarioReport:
+        """An empty report for this scenario."""
+        return ScenarioReport(self.name, slack=self.slack)
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
@@ -210,6 +225,36 @@ class Bed:
             self._reader = Reader(self.connection)
         return self._reader
 
+    def follow_progress(self) -> ProgressReader:
+        """Follow `progress` from now on, so that the recovery of registrars, meters and agents can be told."""
+        if self._progressed is None:
+            self._progressed = ProgressReader(self.connection)
+        return self._progressed
+
+    def recoveries(
+        self,
+        report: ScenarioReport,
+        agents: tuple[str, str] | None = None,
+        kills: Sequence[Kill] | None = None,
+    ) -> None:
+        """Put the longest recovery into a report; everything fed must have been processed.
+
+        agents: (component, entity) by which agents are judged. Gates are judged by their decisions. kills: those whose
+        workers were started again to live; None: all.
+        """
+        logs: dict[str, list[Record]] = {}
+        for kill in self.kills if kills is None else kills:
+            if kill.role == "gate":
+                found: float | None = self.reader.recovery_s(kill, 0)
+            else:
+                component, entity = agents if kill.role == "agents" and agents is not None else _READS[kill.role]
+                log = logs[entity] = logs[entity] if entity in logs else self.read(entity)
+                found = recovery_s(kill.at_ms, component, entity, log, self.follow_progress().came)
+            if found is not None:
+                report.recovered(found, RECOVERED_S, f"{kill.role} {kill.instance} killed at {kill.point}")
+                name = f"recovery_{kill.role}_s"
+                report.figures[name] = max(report.figures.get(name, 0.0), round(found, 3))
+
     def read(self, entity: str, *, committed: bool = True) -> list[Record]:
         """Everything in an entity's topic, to its end."""
         return read(self.connection, self.connection.topic(entity), committed=committed)
@@ -266,19 +311,18 @@ class Bed:
         feeder: Feeder,
         *,
         within_s: float = 60.0,
-        kills: bool = True,
         replay: bool = True,
         unanswered: frozenset[tuple[int, int]] = frozenset(),
         ahead_ms: Mapping[str, int] | None = None,
     ) -> None:
         """Stop feeding, wait for every decision, judge, and fill the report.
 
-        kills: the run must have torn transactions, or it is vacuous. replay: the whole must equal an embedded replay
-        (every change counted from at least 2 s ahead). unanswered, ahead_ms: see `Oracle.judge`.
+        replay: the whole must equal an embedded replay (every change counted from at least 2 s ahead). unanswered,
+        ahead_ms: see `Oracle.judge`.
         """
         inputs = feeder.stop()
         try:
-            self.reader.wait(len(inputs) - len(unanswered), within_s)
+            self.reader.wait(len(inputs) - len(unanswered), within_s * self.slack)
         except DrillStuck as stuck:
             report.problems.append(str(stuck))
         self.flush()
@@ -286,15 +330,7 @@ class Bed:
         report.inputs += len(inputs)
         report.committed += len(committed)
         report.raw += len(raw)
-        self.count_kills(report)
-        if kills:
-            report.problems += vacuous(report.kills, report.kills_in_transaction, report.raw, report.committed)
-        oracle = Oracle(self.history(), self.keys, JURISDICTION)
+        oracle = Oracle(self.history(), self.keys, JURISDICTION, stale_after_ms=STALE_AFTER_MS * self.slack)
         oracle.judge(inputs, committed, unanswered=unanswered, ahead_ms=ahead_ms).into(report)
         if replay and (unlike := oracle.unlike_replay(inputs, committed)):
             report.problems.append(f"{len(unlike)} decisions differ from an embedded replay, e.g. {unlike[0]}")
-
-    def count_kills(self, report: ScenarioReport) -> None:
-        """Put the kills so far into a report."""
-        report.kills = len(self.kills)
-        report.kills_in_transaction = sum(kill.in_transaction for kill in self.kills)

@@ -59,9 +59,13 @@ class Findings:
 
 
 class Oracle:
-    """history: of registry, sanctions and policy. keys: those of the gates."""
+    """history: of registry, sanctions and policy. keys: those of the gates. stale_after_ms: how long a newer row may
+    have been readable before it must have been read."""
 
-    def __init__(self, history: History, keys: Keys, jurisdiction: str = "kr") -> None:
+    def __init__(
+        self, history: History, keys: Keys, jurisdiction: str = "kr", *, stale_after_ms: float = STALE_AFTER_MS
+    ) -> None:
+        self._stale_after_ms = stale_after_ms
         self._history, self._keys, self._jurisdiction = history, keys, jurisdiction
         self._recomputer = Recomputer(history, keys, jurisdiction)
         self._encode = encoder().encode
@@ -100,16 +104,17 @@ class Oracle:
                 found.note("out_of_order", f"{decision.event_id} from {source} behind offset {newest[place]}")
             newest[place] = max(newest.get(place, -1), source[1])
             ahead = (ahead_ms or {}).get(observed.gate, 0)
-            self._evidence(found, decision, raw, observed.decided_at_ms - ahead - STALE_AFTER_MS)
+            self._evidence(found, decision, raw, observed.decided_at_ms - ahead)
         for source in sorted(inputs.keys() - seen.keys() - unanswered):
             found.note("lost", f"{source} has no decision")
         return found
 
-    def _evidence(self, found: Findings, decision: Decision, raw: bytes, known_ms: int) -> None:
+    def _evidence(self, found: Findings, decision: Decision, raw: bytes, decided_ms: int) -> None:
         again = self._recomputer.again(raw, decision)
         if again.value != self._encode(msgspec.structs.replace(decision, observed=None)):
             found.note("wrong", f"{decision.event_id} does not recompute at the versions {decision.versions.read}")
             return
+        known_ms = int(decided_ms - self._stale_after_ms)
         for key, named, newest in self._recomputer.superseded(again.reads, decision, known_ms):
             found.note("stale", f"{decision.event_id} read {key} at {named} where {newest} was readable")
             return  # one decision is stale once

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from streams.contracts.decisions import Progress
 from streams.drill.history import Record
 from streams.drill.processes import DrillStuck, Kill, now_ms
 from streams.pipeline.settings import Connection
@@ -35,37 +36,76 @@ class Seen(NamedTuple):
     source: tuple[int, int]
 
 
-class Reader:
-    """Follows `decisions` in a thread of its own until `stop`."""
+class Came(NamedTuple):
+    """A component had processed everything below `next_offset`, and that was readable from `seen_ms` on."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    seen_ms: int
+    component: str
+    entity: str
+    partition: int
+    next_offset: int
+
+
+class Follower:
+    """Reads a topic as a read_committed consumer does, in a thread of its own until `stop`."""
+
+    def __init__(self, connection: Connection, topic: str) -> None:
+        self._connection, self._topic = connection, topic
         self._stopping = threading.Event()
-        self.records: list[Record] = []
-        self.seen: list[Seen] = []
-        self._thread = threading.Thread(target=self._run, name="drill-reader", daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._run, name=f"drill-reads-{topic}", daemon=True)
 
     def _run(self) -> None:
-        consumer, _ = _consumer(self._connection, self._connection.topic("decisions"), committed=True)
-        decode = msgspec.json.Decoder(_Seen).decode
+        consumer, _ = _consumer(self._connection, self._topic, committed=True)
         while not self._stopping.is_set():
             for message in consumer.consume(500, 0.02):
-                if message.error() is not None:
-                    continue
-                record = _record(message)
-                seen = decode(record.value)
-                self.records.append(record)
-                self.seen.append(Seen(now_ms(), seen.event_time_ms, seen.observed.gate, seen.observed.source))
+                if message.error() is None:
+                    self.take(_record(message), now_ms())
         consumer.close()
 
-    def __len__(self) -> int:
-        return len(self.records)
+    def take(self, record: Record, seen_ms: int) -> None:
+        """A record has become readable."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Stop following. May be called again."""
         self._stopping.set()
         self._thread.join(10)
+
+
+class ProgressReader(Follower):
+    """Follows `progress`: how far each component had come when, as a consumer of committed records was told."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, connection.topic("progress"))
+        self._prefix, self._decode = connection.prefix, msgspec.json.Decoder(Progress).decode
+        self.came: list[Came] = []
+        self._thread.start()
+
+    def take(self, record: Record, seen_ms: int) -> None:
+        """A component has come further."""
+        one = self._decode(record.value)
+        entity = one.topic.removeprefix(self._prefix).removesuffix(".v1")
+        self.came.append(Came(seen_ms, one.component, entity, one.partition, one.next_offset))
+
+
+class Reader(Follower):
+    """Follows `decisions`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, connection.topic("decisions"))
+        self._decode = msgspec.json.Decoder(_Seen).decode
+        self.records: list[Record] = []
+        self.seen: list[Seen] = []
+        self._thread.start()
+
+    def take(self, record: Record, seen_ms: int) -> None:
+        """A decision has become readable."""
+        seen = self._decode(record.value)
+        self.records.append(record)
+        self.seen.append(Seen(seen_ms, seen.event_time_ms, seen.observed.gate, seen.observed.source))
+
+    def __len__(self) -> int:
+        return len(self.records)
 
     def wait(self, count: int, within_s: float) -> None:
         """Until so many decisions were seen. Raises DrillStuck."""
@@ -79,7 +119,7 @@ class Reader:
         """The partitions of `messages` that a gate was the last to decide before it was killed."""
         last: dict[int, str] = {}
         for seen in self.seen:
-            if seen.event_time_ms <= kill.at_ms:
+            if seen.seen_ms <= kill.at_ms:
                 last[seen.source[0]] = seen.gate
         # One that had none to decide takes nothing away; then any partition's next decision will do.
         return frozenset(p for p, gate in last.items() if gate == f"gate-{kill.instance}") or frozenset(last)

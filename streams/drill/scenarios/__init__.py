@@ -1,1 +1,2 @@
-"""The scenarios, one file each: `run(bed, seed, long) -> ScenarioReport`."""
+"""The scenarios, one file each: `run(bed, seed, long) -> ScenarioReport`, and `KILLS`: whether it kills workers, so
+that a run that tore no transaction proves nothing."""

@@ -1,5 +1,5 @@
 """Agents killed in attribution, after a table write, between table and output, in the sanction agent: topics and tables
-equal the model, the last write of each key included; rebuilt on an empty disk they are the same."""
+equal the model, votes by rate and the last write of each key included; rebuilt on an empty disk they are the same."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from streams.contracts.reputation import Finding, SanctionRow
 from streams.drill.bed import Bed
 from streams.drill.history import Record
 from streams.drill.processes import Kill, Worker
-from streams.drill.report import ScenarioReport, vacuous
-from streams.drill.reports import Model, counted, directives, reports
+from streams.drill.report import ScenarioReport
+from streams.drill.reports import AT_MS, Model, businesses, counted, directives, messages, reports, watermarks
 from streams.drill.tables import contents
+from streams.drill.world import Changed
+from streams.engine.epochs import epoch_of
 from streams.engine.tally import Tally
 from streams.replay.embedded import Embedded
 
-STAGES = (("reports", "reports"), ("directives", "directives"), ("tally", "votes"), ("sanctions", "findings"))
+KILLS = True
+STAGES = (
+    ("reports", "reports"), ("directives", "directives"), ("tally", "traffic"), ("tally", "votes"),
+    ("sanctions", "findings"),
+)  # fmt: skip
 _OUTPUTS = ("votes", "findings", "sanctions", "sanctions.history")
 #: `AGENT:POINT` by turns, the N-th event drawn; `random` is a SIGKILL from outside.
 ORDERS = (
@@ -35,45 +41,90 @@ _TALLY = msgspec.json.Decoder(Tally)
 T = TypeVar("T")
 
 
-def run(bed: Bed, seed: int, long: bool, *, kills: int | None = None) -> ScenarioReport:
-    """kills: how often the agents are killed."""
-    report, random = ScenarioReport("agent_kills"), Random(seed)
-    turns = kills if kills is not None else 30 if long else 7
+def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
+    """By turns a worker dies over its backlog, as soon as it is up, and one that was let recover dies at live work."""
+    report, random = bed.report(), Random(seed)
+    turns = 30 if long else 7
     events = reports(seed, lines=max(4, turns), people=8)
-    model = Model(Embedded(bed.policies(), bed.keys), bed.keys)
-    for one in events:
-        model.report(one)
-    orders = directives(4)
-    for order in orders:
-        model.embedded.directive(order)
-        bed.send("directives", order.reference, order)
-    share = -(-len(events) // (turns + 1))
+    load = _Load(bed, events, turns)
+    load.begin()
+    bed.follow_progress()
+    outlived: list[Kill] = []
     for number in range(turns):
-        _send(bed, events[number * share : (number + 1) * share])
-        where = ORDERS[number % len(ORDERS)]
-        agent, _, point = where.partition(":")
-        worker = bed.start("agents", "a0", crash=f"{agent}:{random.randint(1, 3)}:{point}" if point else "")
-        _killed(bed, worker, random)
-    _send(bed, events[turns * share :])
+        order = _order(number, random)
+        if number % 2 == 0:
+            load.next()
+            kill = _killed(bed, bed.start("agents", "a0", crash=order), order, random)
+            outlived.append(kill)
+            continue
+        worker = bed.start("agents", "a0")
+        load.next(2)
+        bed.settle(STAGES[:1], 60 * bed.slack)
+        worker.order(order)
+        load.next()
+        _killed(bed, worker, order, random)
     worker = bed.start("agents", "a0")
-    bed.settle(STAGES, 90)
+    load.rest()
+    bed.settle(STAGES, 90 * bed.slack)
     report.expect(worker.stop() == 0, f"the agents did not stop gracefully: see {worker.log}")
-    report.inputs = len(events) + len(orders)
-    _compare(bed, report, model)
+    report.inputs = load.inputs
+    bed.recoveries(report, agents=STAGES[0], kills=outlived)
+    _compare(bed, report, load.model)
     _rebuild(bed, report)
-    bed.count_kills(report)
-    report.problems += vacuous(report.kills, report.kills_in_transaction, report.raw, report.committed)
     return report
 
 
-def _send(bed: Bed, events: list[Report]) -> None:
-    for event in events:
-        bed.send("reports", event.report_id, event)
-    bed.flush()
+class _Load:
+    """Reports in shares, what was delivered of those who are reported by rate, orders; and what must come of them."""
+
+    def __init__(self, bed: Bed, events: list[Report], turns: int) -> None:
+        self._bed, self._left = bed, events
+        self._share = -(-len(events) // (2 * turns))
+        self._last = epoch_of(AT_MS, 60_000) + 60
+        self.model = Model(Embedded(bed.policies(), bed.keys), bed.keys)
+        self.inputs = 0
+
+    def begin(self) -> None:
+        """Everything but the reports."""
+        bed, model = self._bed, self.model
+        for row in businesses():
+            model.embedded.feed(row)
+            bed.publish(Changed("registry", row.key, row, 0))
+        for delta in model.delivered(messages()):
+            bed.send("traffic", delta.subject, delta)
+        for event in self._left:
+            model.report(event)
+        orders = directives(4)
+        for order in orders:
+            model.embedded.directive(order)
+            bed.send("directives", order.reference, order)
+        model.closed(self._last)
+        self.inputs = len(self._left) + len(orders)
+
+    def next(self, of: int = 1) -> None:
+        """The next share, or an `of`-th of it, and what the meter goes on saying: all is counted."""
+        size = self._share // of
+        share, self._left = self._left[:size], self._left[size:]
+        for event in share:
+            self._bed.send("reports", event.report_id, event)
+        for mark in watermarks(self._bed.partitions.messages, self._last):
+            for partition in range(self._bed.partitions.reputation):
+                self._bed.send("traffic", f"{mark.subject}:{mark.partition}", mark, partition)
+        self._bed.flush()
+
+    def rest(self) -> None:
+        """All that is left."""
+        self._share = len(self._left)
+        self.next()
 
 
-def _killed(bed: Bed, worker: Worker, random: Random) -> Kill:
-    if worker.orders.read():
+def _order(number: int, random: Random) -> str:
+    agent, _, point = ORDERS[number % len(ORDERS)].partition(":")
+    return f"{agent}:{random.randint(1, 3)}:{point}" if point else ""
+
+
+def _killed(bed: Bed, worker: Worker, order: str, random: Random) -> Kill:
+    if order:
         return bed.killed(worker, _REACH_S)
     worker.at_work(_REACH_S)
     time.sleep(random.uniform(0.0, 0.1))
@@ -91,6 +142,8 @@ def _compare(bed: Bed, report: ScenarioReport, model: Model) -> None:
     withdrawn = {f.releases for f in found if f.releases is not None and f.source == "tally"}
     said = {(f.finding_id, f.subject, f.step, f.from_ms) for f in found if f.finding_id not in withdrawn}
     held = {(f.finding_id, f.subject, f.step, f.from_ms) for f in model.embedded.findings}
+    report.figures["findings_by_rate"] = len({f.finding_id for f in found if "RATE" in f.reason})
+    report.expect(report.figures["findings_by_rate"], "vacuous: nothing was found by rate")
     _count(report, "findings", held, {one for one in said if one in held or not _withdrawal(one[0], found)})
     rows = {row.subject: row for row in model.embedded.sanctions()}
     for entity in ("sanctions", "sanctions.history"):

@@ -15,6 +15,7 @@ from streams.drill.bed import Bed
 from streams.drill.clock import jump, wrong_clock
 from streams.drill.report import ScenarioReport
 
+KILLS = False
 HOUR_S = 3600
 _JUMPS = (HOUR_S, -HOUR_S, 0, -HOUR_S, HOUR_S)
 _STAY_S = {False: 4.0, True: 60.0}
@@ -31,7 +32,7 @@ class _Decided(msgspec.Struct):
 
 def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     """Two gates, whose clocks jump in opposite directions."""
-    report = ScenarioReport("clock")
+    report = bed.report()
     bed.prepare()
     bed.directory.mkdir(parents=True, exist_ok=True)
     files = [bed.directory / f"clock-{number}" for number in range(2)]
@@ -46,7 +47,7 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
             jump(file, sign * seconds)
         time.sleep(_STAY_S[long])
     # Decided by a clock an hour ahead, at most: staleness is measured from the true time on, never before.
-    bed.conclude(report, feeder, kills=False, ahead_ms={f"gate-g{n}": HOUR_S * 1000 for n in range(2)})
+    bed.conclude(report, feeder, ahead_ms={f"gate-g{n}": HOUR_S * 1000 for n in range(2)})
     decode, off = msgspec.json.Decoder(_Decided).decode, HOUR_S * 1000 - 60_000
     apart = [decode(r.value).observed.decided_at_ms - r.append_ms for r in reader.records]
     ahead, behind = sum(ms > off for ms in apart), sum(ms < -off for ms in apart)

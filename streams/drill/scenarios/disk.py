@@ -26,6 +26,7 @@ from streams.pipeline.gate import ENTITIES
 from streams.pipeline.topics import config_of, describe
 from streams.replica.rocks import RocksReplica
 
+KILLS = True
 _WITHIN_S = 40.0
 _SMALL, _LARGE = "size=3m", "size=256m"
 _FILLING = 15_000
@@ -33,7 +34,7 @@ _FILLING = 15_000
 
 def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     """One gate whose disk fails again and again, then a second one on a disk that is full."""
-    report = ScenarioReport("disk")
+    report = bed.report()
     bed.prepare()
     for number, subject in enumerate(("account:acct-1", "account:acct-2", "sender:kr:15880003#0")):
         bed.publish(
@@ -52,7 +53,8 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
         "topic recreated": (_recreate, "stale"),
     }
     for name, (fault, why) in faults.items():
-        gate.kill()
+        gate.order("after-flush:1")
+        bed.killed(gate, _WITHIN_S)
         said = gate.log.stat().st_size
         fault(bed, bed.directory / "state" / "g0" / "gate")
         begun = time.monotonic()
@@ -61,7 +63,7 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
         text = gate.log.read_bytes()[said:].decode("utf-8", "replace")
         report.expect(not why or f'"why": "{why}"' in text, f"{name}: the log does not say replica_rebuild, {why}")
     _full(bed, report, seed)
-    bed.conclude(report, feeder, kills=False)
+    bed.conclude(report, feeder)
     report.figures["faults"] = len(faults) + report.figures.get("full_disk", 0)
     return report
 

@@ -1,4 +1,5 @@
-"""The control plane races the data plane: registry changes and orders at 200 per second, gates and agents dying."""
+"""The control plane races the data plane: registry changes and orders at 200 per second, an import beside them that is
+interrupted and resumed, gates and agents dying."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from streams.contracts.registry import BlockRow
 from streams.contracts.reports import Directive
 from streams.contracts.reputation import SanctionRow
 from streams.drill.bed import Bed
+from streams.drill.imports import Import, compare_import
 from streams.drill.lateness import Change, Steps, lateness
 from streams.drill.processes import Worker, now_ms
 from streams.drill.replicas import differences
@@ -20,6 +22,7 @@ from streams.drill.world import Changed, World
 from streams.pipeline.gate import ENTITIES
 from streams.replica.changes import Entity, decode
 
+KILLS = True
 CHANGES_PER_S = 200.0
 READABLE_P99_MS = 1000.0
 _ROAD = (("registrar", "feeds"), ("directives", "directives"), ("sanctions", "findings"))
@@ -32,24 +35,29 @@ _REACH_S = 20.0
 
 def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     """See the module."""
-    report, random = ScenarioReport("race"), Random(seed)
+    report, random = bed.report(), Random(seed)
     bed.world = World(seed, now_ms(), scale=10)
     bed.prepare(feeds=True)
     bed.start("registrar", "r0")
     workers = {"g0": bed.start("gate", "g0"), "g1": bed.start("gate", "g1"), "a0": bed.start("agents", "a0")}
     bed.settle([("registrar", "feeds")], 60)
+    bed.follow_progress()
     feeder = bed.feed(rate=100, changes=CHANGES_PER_S, publish=lambda change: _publish(bed, change))
     bed.reader.wait(200, 60)
+    importing = Import(bed, report).start()
     for number in range(25 if long else len(_TURNS)):
         role, _, point = _TURNS[number % len(_TURNS)].partition(":")
         name = "a0" if role == "agents" else f"g{number // 2 % 2}"
         _kill(bed, workers[name], point, random)
         workers[name] = bed.start(workers[name].role, name)
         time.sleep(2.0)
+    importing.join()
     feeder.stop()
     bed.flush()
     bed.settle(_ROAD, 60)
     bed.conclude(report, feeder, replay=False)
+    bed.recoveries(report, agents=("directives", "directives"))
+    compare_import(report, bed.read("registry.history"))
     _late(bed, report)
     _never_undone(bed, report, [workers["g0"], workers["g1"]])
     return report
@@ -98,7 +106,9 @@ def _late(bed: Bed, report: ScenarioReport) -> None:
     report.late = measured.late
     report.figures |= {"changes": measured.changes, "readable_p99_ms": measured.p99_ms}
     report.expect(measured.changes > 1000, f"only {measured.changes} changes went through")
-    report.expect(measured.p99_ms <= READABLE_P99_MS, f"a change took {measured.p99_ms:g} ms to every replica (p99)")
+    report.expect(
+        measured.p99_ms <= READABLE_P99_MS * bed.slack, f"a change took {measured.p99_ms:g} ms to every replica (p99)"
+    )
 
 
 def _never_undone(bed: Bed, report: ScenarioReport, gates: list[Worker]) -> None:

@@ -3,29 +3,26 @@ equal the model; an import that was interrupted and resumed leaves exactly its r
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from random import Random
 
 import msgspec
 
 from streams.contracts.decisions import Decision, Observed
 from streams.drill.bed import Bed
+from streams.drill.imports import Import, compare_import
 from streams.drill.merged import compare_rows, compare_sums, sums_of, timelines
 from streams.drill.processes import Worker, now_ms
-from streams.drill.report import ScenarioReport, vacuous
+from streams.drill.report import ScenarioReport
 from streams.engine.decide import Decider
 from streams.replica.changes import Change
 from streams.replica.memory import MemoryReplica
 from streams.service.workers import Role
 
-IMPORTED = 10_000
+KILLS = True
 _POINTS: dict[str, tuple[str, ...]] = {
     "registrar": ("after-flush", "after-produce", "random", "after-commit", "after-send-offsets", "after-apply"),
     "meter": ("after-flush", "after-send-offsets", "random", "after-flush", "after-produce"),
@@ -35,12 +32,12 @@ _REACH_S, _RATE = 20.0, 120.0
 
 def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     """See the module."""
-    report, random = ScenarioReport("registrar_meter_kills"), Random(seed)
+    report, random = bed.report(), Random(seed)
     bed.prepare(feeds=True)
+    bed.follow_progress()
     workers = {(role, n): bed.start(role, f"w{n}") for role in _roles() for n in range(2)}
     with _load(bed):
-        imports = threading.Thread(target=_import, args=(bed, report))
-        imports.start()
+        importing = Import(bed, report).start()
         for number in range(24 if long else 8):
             role: Role = "registrar" if number % 2 == 0 else "meter"
             point = _POINTS[role][number // 2 % len(_POINTS[role])]
@@ -52,11 +49,12 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
                 third = bed.start(role, "w2")
                 time.sleep(3.0)
                 third.stop()
-        imports.join(120)
+        importing.join()
     bed.flush()
     bed.settle([("registrar", "feeds"), ("meter", "decisions")], 90)
     for worker in workers.values():
         report.expect(worker.stop() == 0, f"{worker.role} {worker.instance} did not stop gracefully: {worker.log}")
+    bed.recoveries(report)
     _judge(bed, report)
     return report
 
@@ -115,40 +113,16 @@ def _kill(bed: Bed, worker: Worker, point: str, random: Random) -> None:
     bed.killed(worker, _REACH_S)
 
 
-def _import(bed: Bed, report: ScenarioReport) -> None:
-    """`dualblock registry import`, killed once its first rows stand on `feeds`, and run again."""
-    rows = "".join(f"sender,1577-{n:04d},org:{n % 50},exclusive,relay-1\n" for n in range(IMPORTED))
-    (bed.directory / "import.csv").write_text("kind,key,owner,routes.mode,routes.relays\n" + rows)
-    words = (
-        "registry", "import", "import.csv", "--feed", "drill-import", "--generation", "drill",
-        "--as-of", datetime.fromtimestamp(bed.world.started_ms // 1000, UTC).isoformat(), "--force",
-    )  # fmt: skip
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("DUALBLOCK_")}
-    own, command = {**inherited, **bed.environment("import")}, [sys.executable, "-m", "streams.cli", *words]
-    before = bed.end("feeds")
-    with (bed.directory / "import.log").open("wb") as log:
-        first = subprocess.Popen(command, cwd=bed.directory, env=own, stdout=log, stderr=log)
-        while first.poll() is None and bed.end("feeds") < before + 1000:
-            time.sleep(0.002)
-        first.kill()
-        report.figures["import_interrupted"] = float(first.wait() < 0)
-        again = subprocess.run(command, cwd=bed.directory, env=own, stdout=log, stderr=log, timeout=90, check=False)
-    report.expect(again.returncode == 0, f"the import did not end well: see {bed.directory / 'import.log'}")
-
-
 def _judge(bed: Bed, report: ScenarioReport) -> None:
     feeds, decisions, traffic = bed.read("feeds"), bed.read("decisions"), bed.read("traffic")
     rows, history = bed.read("registry"), bed.read("registry.history")
     expected = timelines(feeds)
     compare_rows(report, "registry", expected, rows)
     compare_rows(report, "registry.history", expected, history)
-    imported = [record for record in history if record.key.startswith(b"sender:kr:1577")]
-    report.expect(len(imported) == IMPORTED, f"{len(imported)} imported rows in the history, not {IMPORTED}")
+    compare_import(report, history)
     policies, view = bed.policies(), MemoryReplica()
     view.apply([Change("policy", 0, 0, "kr", msgspec.json.encode(bed.world.policy))])
     compare_sums(report, sums_of(decisions, lambda at_ms: policies.at(view, at_ms).pack.epoch_ms), traffic)
-    bed.count_kills(report)
     report.inputs = len(feeds) + len(decisions)
     report.committed = len(rows) + len(history) + len(traffic)
     report.raw = sum(len(bed.read(e, committed=False)) for e in ("registry", "registry.history", "traffic"))
-    report.problems += vacuous(report.kills, report.kills_in_transaction, report.raw, report.committed)

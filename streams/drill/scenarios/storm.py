@@ -10,6 +10,7 @@ from streams.drill.bed import Bed
 from streams.drill.processes import Worker
 from streams.drill.report import ScenarioReport
 
+KILLS = True
 #: The loop's session timeout and what it may take the group to notice.
 PAST_SESSION_S = 13.0
 AWAY_S = 20.0
@@ -20,7 +21,7 @@ _REACH_S = 20.0
 
 def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     """See the module."""
-    report, random = ScenarioReport("storm"), Random(seed)
+    report, random = bed.report(), Random(seed)
     bed.prepare()
     gates = [bed.start("gate", f"g{n}") for n in range(3)]
     reader, feeder = bed.reader, bed.feed(rate=200, changes=4)
@@ -36,6 +37,7 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
         time.sleep(random.uniform(1.0, 3.0))
     _stopped(bed, gates[0], report)
     bed.conclude(report, feeder)
+    bed.recoveries(report)
     report.figures["rss_mib"] = round(max(gate.rss_mib() for gate in gates), 1)
     report.expect(report.figures["rss_mib"] < RSS_MIB, f"a gate holds {report.figures['rss_mib']} MiB")
     return report

@@ -1,0 +1,35 @@
+"""From a kill to the first thing that was done about an event fed after it, as a read_committed reader saw it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from streams.drill.history import Record
+from streams.drill.reader import Came
+
+
+def recovery_s(
+    killed_ms: int, component: str, entity: str, inputs: Iterable[Record], came: Sequence[Came]
+) -> float | None:
+    """Seconds from a kill until the component had processed, readably, an event of each partition fed after the kill.
+
+    inputs: the log of what it reads. Infinite where it never came so far; None when nothing was fed after the kill.
+    """
+    wanted: dict[int, int] = {}
+    for record in inputs:
+        if record.append_ms > killed_ms:
+            wanted[record.partition] = min(record.offset, wanted.get(record.partition, record.offset))
+    worst = None
+    for partition, offset in wanted.items():
+        first = next(
+            (
+                one.seen_ms
+                for one in came
+                if (one.component, one.entity, one.partition) == (component, entity, partition)
+                and one.next_offset > offset
+            ),
+            None,
+        )
+        seconds = float("inf") if first is None else (first - killed_ms) / 1000
+        worst = seconds if worst is None else max(worst, seconds)
+    return worst

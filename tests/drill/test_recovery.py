@@ -1,0 +1,40 @@
+"""Recovery is measured where committed records are read, from the kill to an event that was fed after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.drill.history import Record
+from streams.drill.reader import Came
+from streams.drill.recovery import recovery_s
+
+
+def fed(*places: tuple[int, int, int]) -> list[Record]:
+    """(partition, offset, append ms)"""
+    return [Record(partition, offset, b"", b"", at_ms) for partition, offset, at_ms in places]
+
+
+def came(*steps: tuple[int, int, int]) -> list[Came]:
+    """(seen ms, partition, next offset) of the meter"""
+    return [Came(at_ms, "meter", "decisions", partition, offset) for at_ms, partition, offset in steps]
+
+
+INPUTS = fed((0, 4, 900), (0, 5, 1100), (0, 6, 1200), (1, 9, 1300))
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (came((950, 0, 5), (2000, 0, 6), (3000, 1, 10)), 2.0),  # the slower partition
+        (came((2000, 0, 5), (4000, 0, 7), (3000, 1, 10)), 3.0),  # what was fed before the kill does not count
+        (came((2000, 0, 6)), float("inf")),
+        ([Came(2000, "registrar", "decisions", p, 99) for p in (0, 1)], float("inf")),
+        ([Came(2000, "meter", "feeds", p, 99) for p in (0, 1)], float("inf")),
+    ],
+)
+def test_recovery(steps: list[Came], expected: float) -> None:
+    assert recovery_s(1000, "meter", "decisions", INPUTS, steps) == expected
+
+
+def test_nothing_was_fed_after_the_kill() -> None:
+    assert recovery_s(1400, "meter", "decisions", INPUTS, []) is None
