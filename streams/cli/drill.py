@@ -26,6 +26,9 @@ def drill(
     slack: Annotated[
         float, typer.Option(help="Stretches the limits of time, for a machine that does other work.", min=1.0)
     ] = 1.0,
+    jobs: Annotated[
+        int, typer.Option(help="So many scenarios side by side, but for those that measure time.", min=1, max=8)
+    ] = 3,
     json: Json = False,
     bootstrap: Annotated[
         str | None,
@@ -53,7 +56,7 @@ def drill(
 
     reports = run_drill(
         [*(scenarios or ()), *(scenario or ())], seed=seed, long=long, bootstrap=bootstrap, directory=out_dir,
-        slack=slack, minutes=minutes, begun=begun,
+        slack=slack, minutes=minutes, jobs=jobs, begun=begun,
     )  # fmt: skip
     if json:
         answer(to_json(reports).decode())

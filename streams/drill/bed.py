@@ -10,6 +10,7 @@ with Bed(bootstrap, directory, seed=1, name="gate_kills") as bed:
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import uuid
@@ -138,21 +139,23 @@ class Bed:
                 self.publish(Changed("registry", key_of(value), value, 0), partition)
         self.flush()
 
-    def publish(self, change: Changed, partition: int = -1) -> None:
-        """Write a row to its topic and its history, in the place of registrar, sanction agent and `policy publish`."""
+    def publish(self, change: Changed, partition: int = -1, *, raw: bytes | None = None) -> None:
+        """Write a row to its topic and its history, in the place of registrar, sanction agent and `policy publish`.
+        raw: the row's bytes, when they are not ours."""
         with self._publishing:
             for entity in (change.entity, f"{change.entity}.history"):
-                self.send(entity, change.key, change.value, partition)
+                self.send(entity, change.key, change.value if raw is None else raw, partition)
 
     def send(
         self,
         entity: str,
         key: str,
-        value: RegistryValue | SanctionRow | PolicyRow | msgspec.Struct,
+        value: RegistryValue | SanctionRow | PolicyRow | msgspec.Struct | bytes,
         partition: int = -1,
     ) -> None:
         """One record to an entity's topic, keyed as all are; `flush` waits for it."""
-        self._producer.produce(self.connection.topic(entity), self._encode(value), key.encode(), partition)
+        raw = value if isinstance(value, bytes) else self._encode(value)
+        self._producer.produce(self.connection.topic(entity), raw, key.encode(), partition)
         self._producer.poll(0)
 
     def flush(self) -> None:
@@ -185,10 +188,12 @@ class Bed:
         wrap: Sequence[str] = (),
         state: str = "state",
         environment: Mapping[str, str] | None = None,
+        python: Path = Path(sys.executable),
     ) -> Worker:
-        """Start a worker (`streams.drill.worker`); does not wait for it. environment: laid over its settings."""
+        """Start a worker (`streams.drill.worker`); does not wait for it. environment: laid over its settings. python:
+        of the version that it is of."""
         own = {**self.environment(instance, state), **(environment or {})}
-        worker = spawn(role, instance, own, self.directory / "logs", crash=crash, wrap=wrap)
+        worker = spawn(role, instance, own, self.directory / "logs", crash=crash, wrap=wrap, python=python)
         self.workers.append(worker)
         return worker
 
@@ -209,12 +214,26 @@ class Bed:
     # -- load and reading ----------------------------------------------------------------------------------------
 
     def feed(
-        self, *, rate: float = 300.0, changes: float = 0.0, publish: Callable[[Changed], None] | None = None
+        self,
+        *,
+        rate: float = 300.0,
+        changes: float = 0.0,
+        publish: Callable[[Changed], None] | None = None,
+        keep: int = 1,
+        alter: Callable[[int, bytes], bytes] | None = None,
     ) -> Feeder:
-        """Start feeding messages and changes; per second. publish: where changes go (else this bed writes the rows)."""
+        """Start feeding messages and changes; per second. publish: where changes go (else this bed writes the rows).
+        keep, alter: see `Feeder`."""
         put = publish if publish is not None else self.publish
         self._feeder = Feeder(
-            self.connection, self.world, self.policies(), rate=rate, changes=changes, publish=put
+            self.connection,
+            self.world,
+            self.policies(),
+            rate=rate,
+            changes=changes,
+            publish=put,
+            keep=keep,
+            alter=alter,
         ).start()
         return self._feeder
 
@@ -276,6 +295,11 @@ class Bed:
             found[one.component, entity, one.partition] = one
         return found
 
+    def feed_change(self, change: Changed) -> None:
+        """A registry row's news, the way that a feed brings them."""
+        row = change.value
+        self.send("feeds", change.key, msgspec.structs.replace(row, timeline=row.timeline[-1:]))  # type: ignore[union-attr]  # a timeline row
+
     def settled(self, component: str, entity: str) -> bool:
         """Whether a component has processed everything that can be read of a topic now."""
         ends: dict[int, int] = {}
@@ -295,6 +319,10 @@ class Bed:
                 if time.monotonic() > deadline:
                     raise DrillStuck(f"{component} has not come to the end of {entity} within {within_s:g} s")
                 time.sleep(0.1)
+
+    def oracle(self) -> Oracle:
+        """Who judges, by everything that has stood on the topics until now."""
+        return Oracle(self.history(), self.keys, JURISDICTION, stale_after_ms=STALE_AFTER_MS * self.slack)
 
     def history(self) -> History:
         """All states of all rows, by the history topics."""
@@ -330,7 +358,7 @@ class Bed:
         report.inputs += len(inputs)
         report.committed += len(committed)
         report.raw += len(raw)
-        oracle = Oracle(self.history(), self.keys, JURISDICTION, stale_after_ms=STALE_AFTER_MS * self.slack)
+        oracle = self.oracle()
         oracle.judge(inputs, committed, unanswered=unanswered, ahead_ms=ahead_ms).into(report)
         if replay and (unlike := oracle.unlike_replay(inputs, committed)):
             report.problems.append(f"{len(unlike)} decisions differ from an embedded replay, e.g. {unlike[0]}")

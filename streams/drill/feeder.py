@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -34,8 +35,10 @@ def producer(connection: Connection) -> Producer:
 
 class Feeder:
     """Feeds until `stop`. rate: messages per second. changes: per second; `publish` brings each where it belongs.
+    alter: what becomes of the n-th event's bytes.
 
-    sent: the bytes of every acknowledged event by (partition, offset). changed: what was published.
+    sent: the bytes of every acknowledged event by (partition, offset); with `keep`, of those whose offset it divides.
+    fed: how many were acknowledged, by partition. changed: what was published.
     """
 
     def __init__(
@@ -47,8 +50,12 @@ class Feeder:
         rate: float,
         changes: float = 0.0,
         publish: Callable[[Changed], None] | None = None,
+        keep: int = 1,
+        alter: Callable[[int, bytes], bytes] | None = None,
     ) -> None:
         self.sent: dict[tuple[int, int], bytes] = {}
+        self.fed = Counter[int]()
+        self._keep, self._alter = keep, alter
         self.changed: list[Changed] = []
         self._topic, self._world = connection.topic("messages"), world
         self._grammar = policies.default.pack.grammar
@@ -70,7 +77,7 @@ class Feeder:
         try:
             while not self._stopping.is_set():
                 passed = time.monotonic() - begun
-                while fed < passed * self._rate:
+                while fed < passed * self._rate and not self._stopping.is_set():
                     self._feed(fed)
                     fed += 1
                 while self._publish is not None and changed < passed * self._changes:
@@ -87,6 +94,8 @@ class Feeder:
         message = self._world.message(number, now_ms())
         key = classify(message.sender.address, message.sender.ton, self._grammar).key
         raw = self._encode(message)
+        if self._alter is not None:
+            raw = self._alter(number, raw)
         self._producer.produce(
             self._topic, raw, key.encode(), on_delivery=lambda error, where: self._delivered(raw, error, where)
         )
@@ -94,8 +103,11 @@ class Feeder:
     def _delivered(self, raw: bytes, error: KafkaError | None, where: Message) -> None:
         if error is not None:
             self._failed.append(error.str())
-        else:
-            self.sent[where.partition() or 0, where.offset() or 0] = raw
+            return
+        partition, offset = where.partition() or 0, where.offset() or 0
+        self.fed[partition] += 1
+        if offset % self._keep == 0:
+            self.sent[partition, offset] = raw
 
     def stop(self) -> dict[tuple[int, int], bytes]:
         """Stop, wait for acknowledgements and answer what was sent. Raises DrillStuck when something was not taken."""

@@ -131,6 +131,7 @@ def spawn(
     *,
     crash: str = "",
     wrap: Sequence[str] = (),
+    python: Path = Path(sys.executable),
 ) -> Worker:
     """Start `streams.drill.worker`. crash: see there. wrap: a command to run it under (`faketime …`, `prlimit …`)."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def spawn(
     orders.write(crash)
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [*wrap, sys.executable, "-m", "streams.drill.worker", role],
+            [*wrap, str(python), "-m", "streams.drill.worker", role],
             env=own,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -100,7 +100,7 @@ class Replicator:
         self._consumer = self._make_consumer(replica_consumer(self._connection, self._name))
         if self.replica.next_offsets():
             if not self.replica.usable(self._ids, self._clock_ms(), self._max_age_ms):
-                self._rebuild("stale")
+                self._rebuild("layout" if self.replica.layout_differs else "stale")
             elif not self._within():
                 self._rebuild("out_of_range")
         if not self.replica.next_offsets():

@@ -89,6 +89,11 @@ class Replica(Protocol):
         """
         ...
 
+    @property
+    def layout_differs(self) -> bool:
+        """Whether what was kept was written by a version that lays rows out otherwise; `usable` is False then."""
+        ...
+
     def stamp(self, topic_ids: Mapping[str, str], now_ms: int) -> None:
         """Note that the replica stood at the end of these topics (entity → topic id) at this wall time."""
         ...

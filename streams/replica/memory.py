@@ -110,6 +110,10 @@ class MemoryReplica:
         held, at_ms = self._stamp
         return held == dict(topic_ids) and now_ms - at_ms <= max_age_ms
 
+    @property
+    def layout_differs(self) -> bool:
+        return False
+
     def stamp(self, topic_ids: Mapping[str, str], now_ms: int) -> None:
         self._stamp = (dict(topic_ids), now_ms)
 

@@ -110,8 +110,9 @@ class RocksReplica:
                 self._marks.put(key, partition, _mark(decode("registry", key, value)))
             for partition, entity, value in self._scan(_OFFSET):
                 self._offsets[entity, partition] = _INT.decode(value)
-        except ValueError:
+        except ValueError as error:
             # Written under another layout.
+            self._mended = f"what was kept is laid out otherwise: {error}"
             self.wipe()
 
     def _scan(self, prefix: bytes) -> list[tuple[int, str, bytes]]:
@@ -268,6 +269,11 @@ class RocksReplica:
             return False
         held, at_ms = _STAMPED.decode(raw)
         return held == {**topic_ids, "~layout": LAYOUT} and now_ms - at_ms <= max_age_ms
+
+    @property
+    def layout_differs(self) -> bool:
+        raw = self._read(_STAMP)
+        return raw is not None and _STAMPED.decode(raw)[0].get("~layout") != LAYOUT
 
     def stamp(self, topic_ids: Mapping[str, str], now_ms: int) -> None:
         try:

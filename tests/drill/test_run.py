@@ -74,7 +74,7 @@ def test_a_scenario_that_raises_has_not_held(tmp_path: Path, monkeypatch: pytest
 def test_which_scenarios_kill_is_said_by_each() -> None:
     found = {name: run.importlib.import_module(f"streams.drill.scenarios.{name}").KILLS for name in names()}
     assert {name for name, kills in found.items() if kills} == {
-        "gate_kills", "agent_kills", "registrar_meter_kills", "storm", "race", "disk",
+        "gate_kills", "agent_kills", "registrar_meter_kills", "storm", "race", "disk", "upgrade",
     }  # fmt: skip
     assert set(chosen(())) == set(names())
 

@@ -20,7 +20,7 @@ from streams.pipeline.errors import TopicError
 from streams.pipeline.replicator import Replicator
 from streams.pipeline.settings import Connection
 from streams.pipeline.topics import create_topics, plan
-from streams.replica import Applied, MemoryReplica, Replica, RocksReplica
+from streams.replica import Applied, MemoryReplica, Replica, RocksReplica, rocks
 from streams.telemetry.metrics import read as metric
 from tests.pipeline.toy import create, produce, read, until
 
@@ -128,6 +128,26 @@ def test_a_replica_that_may_have_missed_something_is_built_again(
     warm.close()
     label = "out_of_range" if why == "out_of_range" else "stale"
     assert metric("replica_rebuilds_total", replica="r-0", why=label) == counted + 1
+
+
+def test_rows_of_a_version_that_lays_them_out_otherwise_are_built_again(
+    kafka: str, topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(kafka, topics, registry=2)
+    produce(kafka, f"{topics}.registry.v1", rows(10))
+    with monkeypatch.context() as older:
+        older.setattr(rocks, "LAYOUT", "0-of-an-older-version")
+        with following(kafka, topics, RocksReplica(str(tmp_path))) as (replicator, _):
+            until(replicator.catch_up)
+        replicator.replica.close()
+    warm = RocksReplica(str(tmp_path))
+    assert warm.layout_differs
+    counted = metric("replica_rebuilds_total", replica="r-0", why="layout")
+    with following(kafka, topics, warm) as (replicator, applied):
+        until(replicator.catch_up)
+        assert len(applied) == 10 and not warm.layout_differs
+    warm.close()
+    assert metric("replica_rebuilds_total", replica="r-0", why="layout") == counted + 1
 
 
 def test_records_deleted_under_a_running_replica(kafka: str, topics: str) -> None:

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from random import Random
 
-import msgspec
-
 from streams.contracts.registry import BlockRow
 from streams.contracts.reports import Directive
 from streams.contracts.reputation import SanctionRow
@@ -74,7 +72,7 @@ def _publish(bed: Bed, change: Changed) -> None:
         )  # fmt: skip
         bed.send("directives", order.reference, order)
     else:
-        bed.send("feeds", change.key, msgspec.structs.replace(row, timeline=row.timeline[-1:]))  # type: ignore[union-attr]  # a timeline row
+        bed.feed_change(change)
 
 
 def _kill(bed: Bed, worker: Worker, point: str, random: Random) -> None:

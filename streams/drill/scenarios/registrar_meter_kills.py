@@ -99,8 +99,7 @@ def _decision(bed: Bed, decider: Decider, view: MemoryReplica, number: int) -> D
 
 def _change(bed: Bed, number: int) -> None:
     change = bed.world.change(number * 3, now_ms())  # a multiple of three is a row, never a sanction
-    row = change.value
-    bed.send("feeds", change.key, msgspec.structs.replace(row, timeline=row.timeline[-1:]))  # type: ignore[union-attr]  # a timeline row
+    bed.feed_change(change)
 
 
 def _kill(bed: Bed, worker: Worker, point: str, random: Random) -> None:

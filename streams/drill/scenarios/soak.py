@@ -1,0 +1,131 @@
+"""Soak: all four roles at half of what this machine was just seen to do, for `minutes`; memory, open files and table
+files of each worker must not grow after the fifth minute.
+
+Under six minutes the growth is only reported. Every decision is counted; every fiftieth is recomputed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+
+from streams.contracts.messages import Route
+from streams.contracts.reports import Report
+from streams.drill.bed import Bed
+from streams.drill.counting import Counting
+from streams.drill.feeder import Feeder
+from streams.drill.processes import Worker, now_ms
+from streams.drill.report import ScenarioReport
+from streams.drill.soaking import SETTLED_MIN, Sample, growth, judge, measure
+from streams.drill.world import RELAYS, SENDERS, Changed, World
+
+KILLS = False
+MINUTES = {False: 1.0, True: 20.0}
+EVERY_S = 5.0
+SAMPLED = 50
+_BURST, _REPORTS_PER_S, _CHANGES_PER_S = 30_000, 2.0, 1.0
+_SCALE = 3
+
+
+def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
+    """See the module."""
+    report = bed.report()
+    minutes = bed.minutes if bed.minutes is not None else MINUTES[long]
+    bed.world = World(seed, now_ms(), epoch_ms=60_000, scale=_SCALE)
+    bed.prepare(feeds=True)
+    workers = [bed.start("registrar", "r0"), bed.start("gate", "g0"), bed.start("gate", "g1")]
+    workers += [bed.start("meter", "m0"), bed.start("agents", "a0")]
+    bed.settle([("registrar", "feeds")], 60 * bed.slack)
+    counting = Counting(bed.connection, bed.partitions.messages, SAMPLED)
+    rate = _capacity(bed, counting) / 2
+    series: dict[str, list[Sample]] = defaultdict(list)
+    with _reports(bed, seed):
+        feeder = bed.feed(rate=rate, changes=_CHANGES_PER_S, publish=lambda change: _publish(bed, change), keep=SAMPLED)
+        _watch(bed, workers, series, minutes)
+    _finish(bed, report, counting, feeder)
+    for worker in workers:
+        report.expect(worker.stop() == 0, f"{worker.role} {worker.instance} did not stop gracefully: {worker.log}")
+    after_min = SETTLED_MIN if minutes > SETTLED_MIN + 1 else minutes / 2
+    report.figures |= {"minutes": minutes, "messages_per_s": round(rate), "recomputed": len(counting.tally.sample)}
+    for name, samples in series.items():
+        report.figures[f"{name}_rss_mib"] = round(samples[-1].rss_mib, 1)
+        for what, grown in growth(samples, after_min).items():
+            report.figures[f"{name}_{what}_per_min"] = round(grown, 3)
+    if minutes > SETTLED_MIN + 1:
+        report.problems += judge(series)
+    else:
+        report.notes.append(f"growth is reported, not judged: {minutes:g} minutes are too short")
+    return report
+
+
+def _capacity(bed: Bed, counting: Counting) -> float:
+    """Messages per second: a burst, from the first decision that can be read to the last."""
+    burst = [bed.world.message(90_000_000 + n, now_ms()) for n in range(_BURST)]
+    for message in burst:
+        bed.send("messages", f"kr:{message.sender.address}", message)
+    bed.flush()
+    counting.wait(_BURST, 120 * bed.slack)
+    return _BURST / max(0.1, (counting.last_ms - counting.first_ms) / 1000)
+
+
+def _publish(bed: Bed, change: Changed) -> None:
+    """Registry rows through the registrar; sanctions are the agents'."""
+    if change.entity == "registry":
+        bed.feed_change(change)
+
+
+@contextmanager
+def _reports(bed: Bed, seed: int) -> Iterator[None]:
+    """People report businesses, a few times a second, as long as this lasts."""
+    stopping, random = threading.Event(), Random(seed)
+
+    def feed() -> None:
+        number = 0
+        while not stopping.wait(1 / _REPORTS_PER_S):
+            n, at_ms = random.randrange(SENDERS * _SCALE), now_ms()
+            report = Report(
+                report_id=f"soak-{number}", message_at_ms=at_ms - 1000, reported_at_ms=at_ms, ingested_at_ms=at_ms,
+                displayed_sender=f"1588{n:04d}", route=Route(relay_id=f"relay-{n % RELAYS}"), channel="mt",
+                traffic_class="a2p", reporter=f"8210666{random.randrange(10_000):05d}", text="your parcel",
+            )  # fmt: skip
+            bed.send("reports", report.report_id, report)
+            number += 1
+
+    thread = threading.Thread(target=feed, name="drill-reports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(10)
+
+
+def _watch(bed: Bed, workers: list[Worker], series: dict[str, list[Sample]], minutes: float) -> None:
+    begun = time.monotonic()
+    while (passed := time.monotonic() - begun) < minutes * 60:
+        for worker in workers:
+            if worker.alive:  # one that ended is found when it is stopped
+                sample = measure(worker, bed.directory / "state" / worker.instance, passed / 60)
+                series[f"{worker.role}_{worker.instance}"].append(sample)
+        time.sleep(EVERY_S)
+
+
+def _finish(bed: Bed, report: ScenarioReport, counting: Counting, feeder: Feeder) -> None:
+    """Wait for the last decision; count all, recompute the sample."""
+    inputs = feeder.stop()
+    report.inputs = _BURST + sum(feeder.fed.values())
+    counting.wait(report.inputs, 60 * bed.slack)
+    counting.stop()
+    bed.flush()
+    tally = counting.tally
+    report.committed = tally.count
+    report.raw = bed.end("decisions")  # markers included: nobody reads millions of records again to leave them out
+    report.lost += report.inputs - tally.distinct
+    report.doubled += tally.doubled
+    report.out_of_order += tally.out_of_order
+    judged = bed.oracle().judge(inputs, [r for s, r in tally.sample.items() if s in inputs])
+    judged.into(report)
