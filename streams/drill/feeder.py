@@ -16,6 +16,8 @@ from streams.engine.policy import Policies
 from streams.engine.senders import classify
 from streams.pipeline.settings import Connection
 
+#: librdkafka says on stderr what it thinks of a broker that is down on purpose: only emergencies.
+QUIET = 2
 _TICK_S = 0.02
 _FLUSH_S = 60.0
 
@@ -25,6 +27,7 @@ def producer(connection: Connection) -> Producer:
     return Producer(
         {
             **connection.base(),
+            "log_level": QUIET,
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
             "linger.ms": 2,

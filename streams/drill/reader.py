@@ -10,6 +10,7 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from streams.contracts.decisions import Progress
+from streams.drill.feeder import QUIET
 from streams.drill.history import Record
 from streams.drill.processes import DrillStuck, Kill, now_ms
 from streams.pipeline.settings import Connection
@@ -181,6 +182,7 @@ def _consumer(connection: Connection, topic: str, *, committed: bool) -> tuple[C
     consumer = Consumer(
         {
             **connection.base(),
+            "log_level": QUIET,
             "group.id": f"{connection.prefix}drill-reader",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
