@@ -25,6 +25,7 @@ from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision, Observed
 from streams.demo import World, build_world
+from streams.demo import control as control_records
 from streams.engine.pseudonym import Keys
 from streams.replay.drive import Drive, Raw, Refused, Timed
 from streams.replay.files import gate
@@ -50,9 +51,7 @@ def raws(world: World) -> list[Raw]:
 
 def control_of(world: World) -> list[Timed]:
     """Everything that is no message, with its ingest time in ms."""
-    control = [Timed(0, world.policy)]
-    control += [Timed(at_ms, value) for at_ms, value in world.feeds]
-    return control + [Timed(r.ingested_at_ms, r) for r in world.reports]
+    return [Timed(*taken) for taken in control_records(world)]
 
 
 def run_once(control: list[Timed], messages: Sequence[Raw]) -> Run:

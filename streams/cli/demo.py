@@ -92,15 +92,13 @@ def embedded(seed: int, messages: int, out_dir: Path, bars: Progress) -> tuple[W
 def _decide(world: World, decided: Callable[[Any], None], refused: Callable[[Any], None], bars: Progress) -> Any:
     from streams.config import DEMO_KEYS
     from streams.contracts.base import encoder
+    from streams.demo import control
     from streams.engine.pseudonym import Keys
     from streams.replay.drive import Drive, Timed, raw_messages
     from streams.replay.files import gate
 
     held = gate("kr", Keys(*DEMO_KEYS))
-    control = [Timed(0, world.policy, "policy:1")]
-    control += [Timed(at_ms, value, f"registry:{i}") for i, (at_ms, value) in enumerate(world.feeds, 1)]
-    control += [Timed(r.ingested_at_ms, r, f"reports:{i}") for i, r in enumerate(world.reports, 1)]
-    drive = Drive(held, decided, refused, control)
+    drive = Drive(held, decided, refused, [Timed(*taken) for taken in control(world)])
     drive.run(raw_messages(_moving(world.messages, bars, "Deciding", len(world.messages)), encoder().encode))
     return held
 

@@ -22,6 +22,7 @@ def replay(
     ] = None,
     reports: Annotated[list[str] | None, typer.Option(help="Reports of recipients.", metavar=_FILE)] = None,
     directives: Annotated[list[str] | None, typer.Option(help="Orders of a regulator.", metavar=_FILE)] = None,
+    settings: Annotated[list[str] | None, typer.Option(help="Requests of recipients.", metavar=_FILE)] = None,
     policy: Annotated[
         list[str] | None, typer.Option(help="Policies. Without one all is allowed and observed.", metavar=_FILE)
     ] = None,
@@ -39,7 +40,7 @@ def replay(
     from streams.replay.files import replay as run
 
     shell = shell_of(ctx)
-    given = {"registry": registry, "reports": reports, "directives": directives, "policy": policy}
+    given = {"registry": registry, "reports": reports, "directives": directives, "settings": settings, "policy": policy}
     inputs = Inputs(messages=tuple(messages), **{name: tuple(files or ()) for name, files in given.items()})
     place = jurisdiction_of(shell, jurisdiction)
     keys = shell.keys(demo=True)

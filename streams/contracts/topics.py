@@ -13,6 +13,7 @@ from streams.contracts.recent import Recent
 from streams.contracts.registry import Row
 from streams.contracts.reports import Directive, Half, Report
 from streams.contracts.reputation import Finding, PairTraffic, SanctionRow, Traffic, Vote
+from streams.contracts.settings import SettingsRequest, SettingsRow
 
 DAY_MS = 86_400_000
 Cleanup = Literal["delete", "compact"]
@@ -82,6 +83,12 @@ TOPICS: tuple[Topic, ...] = (
     _topic("reviews", "subject", "delete", "sanction agent", ("tally agent",), "reputation", 30),
     _topic("outcomes", "reporter", "delete", "tally agent; reports erase", ("recent",), "reputation", 400),
     _topic("epochs", "none", "delete", "tally agent", ("sanction agent",), "reputation", 7),
+    _topic(
+        "settings.requests", "recipient", "delete", "portals; settings set, erase", ("settings agent",), "reputation",
+        30,
+    ),
+    _topic("settings", "recipient", "compact", "settings agent", ("gate",), "reputation"),
+    _topic("settings.history", "recipient", "delete", "settings agent", ("verify",), "reputation", 30),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
@@ -94,6 +101,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("traffic.dead", "tally agent", "reputation"),
     _dead("pairs.dead", "breaker agent", "reputation"),
     _dead("findings.dead", "sanction agent", "reputation"),
+    _dead("settings.requests.dead", "settings agent", "reputation"),
     _dead("appeals.dead", "appeal agent", "reputation"),
 )  # fmt: skip
 
@@ -119,6 +127,8 @@ RECORDS: dict[str, object] = {
     "reviews": Review,
     "outcomes": Outcome,
     "epochs": Closed,
+    "settings.requests": SettingsRequest,
+    "settings": SettingsRow,
     "progress": Progress,
 }
 

@@ -10,7 +10,7 @@ from streams.demo.world import World
 
 
 def write_inputs(world: World, directory: Path) -> None:
-    """Write registry, policy, reports, messages and labels as `<name>.ndjson`, each in order of ingest.
+    """Write registry, policy, reports, settings, messages and labels as `<name>.ndjson`, each in order of ingest.
 
     A label is `{event_id, pair, side}`. Raises OSError when the directory cannot be written.
     """
@@ -18,6 +18,7 @@ def write_inputs(world: World, directory: Path) -> None:
     _write(directory / "registry.ndjson", (value for _, value in world.feeds))
     _write(directory / "policy.ndjson", (world.policy,))
     _write(directory / "reports.ndjson", world.reports)
+    _write(directory / "settings.ndjson", world.settings)
     _write(directory / "messages.ndjson", world.messages)
     labels = ({"event_id": event_id, "pair": pair, "side": side} for event_id, (pair, side) in world.labels.items())
     _write(directory / "labels.ndjson", labels)

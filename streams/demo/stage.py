@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Channel, Leg, Route, Sender, Signalling, TrafficClass
 from streams.contracts.reports import Report
+from streams.contracts.settings import SettingsRequest
 from streams.demo.clock import ingest
 from streams.demo.numbers import NumberBook, digits, displayed
 
@@ -60,6 +61,7 @@ class Stage:
     rows: list[tuple[int, RegistryValue]] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    settings: list[SettingsRequest] = field(default_factory=list)
     relays: list[str] = field(default_factory=list)
     resellers: list[str] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)

@@ -10,6 +10,7 @@ import msgspec
 from streams.contracts.messages import Content, Message, Upstream
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reports import Report
+from streams.contracts.settings import SettingsRequest
 from streams.demo.background import fill
 from streams.demo.beats import Timed, feeds
 from streams.demo.clock import DATE, EPOCH_MS
@@ -36,6 +37,7 @@ class World:
     policy: PolicyRow
     feeds: list[Timed]
     reports: list[Report]
+    settings: list[SettingsRequest]
     messages: list[Message]
     labels: dict[str, Label]
     pairs: tuple[Pair, ...]
@@ -60,7 +62,8 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     sent = [_message(draft, number) for number, draft in enumerate(stage.drafts)]
     labels = {message.event_id: draft.line.label for message, draft in zip(sent, stage.drafts, strict=True)}
     reports = [msgspec.structs.replace(r, report_id=f"report-{i:06d}") for i, r in enumerate(stage.reports)]
-    return World(seed, _policy(), feeds(stage.rows, stage.book), reports, sent, labels, pairs)
+    settings = sorted(stage.settings, key=attrgetter("recorded_at_ms"))
+    return World(seed, _policy(), feeds(stage.rows, stage.book), reports, settings, sent, labels, pairs)
 
 
 def _policy() -> PolicyRow:

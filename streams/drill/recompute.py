@@ -14,6 +14,7 @@ from streams.contracts.feeds import Heartbeat, Manifest
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsRow
 from streams.drill.history import NO_ROW, History, State, version_at
 from streams.engine.decide import Decider
 from streams.engine.intake import InvalidEvent, read_message
@@ -83,12 +84,17 @@ class GuidedView:
     def row(self, key: str) -> Row | None:
         """A registry row."""
         value = self._read("registry", key)
-        return None if isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow) else value
+        return None if isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow) else value
 
     def sanctions(self, subject: str) -> SanctionRow | None:
         """A subject's sanctions."""
         value = self._read("sanctions", subject)
         return value if isinstance(value, SanctionRow) else None
+
+    def settings(self, recipient: str) -> SettingsRow | None:
+        """A recipient's settings."""
+        value = self._read("settings", recipient)
+        return value if isinstance(value, SettingsRow) else None
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         """The policy state under test."""
@@ -171,7 +177,7 @@ def _newest(states: list[State], known_ms: int) -> int:
 def _skeletons(history: History) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     for (entity, key), value in history.rows.items():
-        if entity == "registry" and not isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow):
+        if entity == "registry" and not isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow):
             for skeleton in skeletons_of(value):
                 found.setdefault(skeleton, set()).add(key)
     return {skeleton: tuple(sorted(keys)) for skeleton, keys in found.items()}

@@ -34,6 +34,7 @@ from streams.contracts.registry import (
     SenderRow,
 )
 from streams.contracts.reputation import SanctionEntry
+from streams.contracts.settings import SettingsEntry
 from streams.engine.blocks import state_at
 from streams.engine.feeds import Absence, absence, fresh
 from streams.engine.numberplan import block_key
@@ -171,6 +172,13 @@ class Case:
         found = all_current(row.timeline, self.e_ms)
         self._note("s:" + subject, "+".join(str(s.version) for s in found) or "-")
         return found
+
+    def settings(self, recipient: str) -> SettingsEntry | None:
+        """What a recipient (state pseudonym) has set that counts at e."""
+        row = self.view.settings(recipient)
+        entry = None if row is None else current(row.timeline, self.e_ms)
+        self._note("p:" + recipient, "-" if entry is None else str(entry.version))
+        return entry
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         """Keys of registry rows whose name looks like this skeleton."""

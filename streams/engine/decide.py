@@ -34,6 +34,7 @@ from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
 from streams.engine.pseudonym import Keys, input_hash, pseudonym
+from streams.engine.recipient import Wanted, wanted
 from streams.engine.reputation import Hit, campaign_by_bands, hits
 from streams.engine.short import short_hash
 from streams.engine.skeleton import DATA_SHA256
@@ -122,7 +123,11 @@ class Decider:
         objections += objections_of(content, case.policy)
         if rests.relieved:
             objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
+        wish = wanted(case, keys)
+        objections += _recipient_objections(wish, case.policy)
         allowed = allows(case, route_passes)
+        if wish.allowed and objections:
+            allowed.append("recipient_allow")
         outcome = judge(objections, allowed, pack.ranks)
         business = is_business(case)
         entry = case.sender_row().entry if business or message.traffic_class == "a2p" else None
@@ -136,7 +141,7 @@ class Decider:
             label=pack.label if outcome.action == "LABEL" else None,
             reasons=reasons_of(objections, pack.ranks),
             passed=(*passed, *[c.name for c in content if c.outcome == "PASS"]),
-            checks=tuple(_records(checks) + _records(content) + _sanction_records(stopped)),
+            checks=tuple(_records(checks) + _records(content) + _sanction_records(stopped) + _recipient_records(wish)),
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=_shadow(objections, allowed, case.policy, outcome),
@@ -188,6 +193,19 @@ def _sanction_objections(stopped: list[Hit], policy: Policy) -> list[Objection]:
         mode = mode_of(policy, "DIRECTIVE" if hit.directive else "SANCTION")
         found.append(Objection(hit.entry.reason, "directive" if hit.directive else "reputation", mode, hit.action))
     return found
+
+
+def _recipient_objections(wish: Wanted, policy: Policy) -> list[Objection]:
+    if wish.check is None or wish.check.outcome != "FAIL":
+        return []
+    code = wish.check.codes[0]
+    # Somebody who wants it in the spam box still gets it: it is delivered there, whatever else may be blocked.
+    cap: Mode = "LABEL" if wish.action == "SPAM_BOX" else "BLOCK"
+    return [Objection(code, "recipient", mode_of(policy, code, cap), wish.action, cap, soft="SPAM_BOX")]
+
+
+def _recipient_records(wish: Wanted) -> list[CheckRecord]:
+    return [] if wish.check is None else _records([wish.check])
 
 
 def _records(checks: list[Check]) -> list[CheckRecord]:

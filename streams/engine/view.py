@@ -8,6 +8,7 @@ from streams.contracts.feeds import Heartbeat, Manifest
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsRow
 
 
 class View(Protocol):
@@ -31,6 +32,10 @@ class View(Protocol):
 
     def sanctions(self, subject: str) -> SanctionRow | None:
         """The sanctions of a subject."""
+        ...
+
+    def settings(self, recipient: str) -> SettingsRow | None:
+        """What a recipient (pseudonym under the state key) has set."""
         ...
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:

@@ -25,7 +25,7 @@ from streams.telemetry.metrics import count
 
 log = structlog.get_logger()
 
-ENTITIES: tuple[Entity, ...] = ("registry", "policy", "sanctions")
+ENTITIES: tuple[Entity, ...] = ("registry", "policy", "sanctions", "settings")
 POLICY = CommitPolicy(max_records=5000, max_ms=100)
 
 

@@ -11,11 +11,12 @@ from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
+from streams.contracts.settings import SettingsRequest
 from streams.engine.epochs import epoch_of
 from streams.engine.intake import InvalidEvent, read_message
 from streams.replay.embedded import Embedded
 
-Control = RegistryValue | PolicyRow | Directive | Report
+Control = RegistryValue | PolicyRow | Directive | Report | SettingsRequest
 
 
 class Raw(NamedTuple):
@@ -98,6 +99,8 @@ class Drive:
                 self.embedded.directive(record)
             elif isinstance(record, Report):
                 self.embedded.report(record)
+            elif isinstance(record, SettingsRequest):
+                self.embedded.settings(record)
             else:
                 self.embedded.feed(record)
         except ValueError as error:

@@ -15,6 +15,7 @@ from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding, SanctionRow, Traffic
+from streams.contracts.settings import SettingsRequest
 from streams.engine.attribution import attribute
 from streams.engine.decide import Decider
 from streams.engine.directing import direct
@@ -25,6 +26,7 @@ from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.registry import counts_from, merge
 from streams.engine.sanctioning import impose
+from streams.engine.settling import settle
 from streams.engine.skeleton import skeletons_of
 from streams.engine.tally import Tally
 from streams.engine.tallying import on_closed, on_traffic, on_vote
@@ -100,6 +102,15 @@ class Embedded:
     def directive(self, directive: Directive) -> None:
         """A regulator's order. Raises ValueError."""
         self._found([direct(directive, self.view, self.policies, self.keys)])
+
+    def settings(self, request: SettingsRequest) -> None:
+        """What a recipient asks for."""
+        held = self.view.settings(request.recipient)
+        row = settle(held, request)
+        if row != held:
+            if request.recorded_at_ms <= self._high_ms:
+                self.late_enforcement += 1
+            self._apply("settings", request.recipient, self._encode(row))
 
     def report(self, report: Report) -> None:
         """A person's report; a report id counts once. Raises ReportRefused."""

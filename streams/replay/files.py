@@ -27,16 +27,18 @@ class Inputs:
     registry: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
     directives: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     policy: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises InputError when a file is missing or stdin is named twice."""
-        check_files((self.registry, self.reports, self.directives, self.policy, self.messages))
+        check_files((self.registry, self.reports, self.directives, self.settings, self.policy, self.messages))
 
     def control(self, refused: Callable[[Refused], None]) -> list[Timed]:
         """All control records; broken lines go to `refused`."""
         kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
             ("policy", self.policy), ("registry", self.registry), ("directives", self.directives),
+            ("settings", self.settings),
             ("reports", self.reports),
         )  # fmt: skip
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]

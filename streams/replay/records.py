@@ -11,9 +11,10 @@ from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reports import Directive, Report
+from streams.contracts.settings import SettingsRequest
 from streams.replay.drive import Control, Raw, Refused, Timed
 
-Kind = Literal["registry", "reports", "directives", "policy"]
+Kind = Literal["registry", "reports", "directives", "settings", "policy"]
 
 #: No single control record is anywhere near this; a line beyond it is no record.
 MAX_BYTES = 8 << 20
@@ -32,6 +33,7 @@ _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
 _MANIFEST = msgspec.json.Decoder(Manifest)
 _REPORT = msgspec.json.Decoder(Report)
 _DIRECTIVE = msgspec.json.Decoder(Directive)
+_SETTINGS = msgspec.json.Decoder(SettingsRequest)
 _POLICY = msgspec.json.Decoder(PolicyRow)
 
 
@@ -47,6 +49,7 @@ _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "registry": registry_value,
     "reports": _REPORT.decode,
     "directives": _DIRECTIVE.decode,
+    "settings": _SETTINGS.decode,
     "policy": _POLICY.decode,
 }
 
@@ -58,7 +61,7 @@ def taken_at(record: Control) -> int:
     """
     if isinstance(record, Report):
         return record.ingested_at_ms
-    if isinstance(record, Directive):
+    if isinstance(record, Directive | SettingsRequest):
         return record.recorded_at_ms
     if isinstance(record, Manifest):
         return record.from_ms

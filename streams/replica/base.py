@@ -9,6 +9,7 @@ from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsRow
 from streams.replica.changes import Applied, Bad, Change
 
 
@@ -60,6 +61,10 @@ class Replica(Protocol):
 
     def sanctions(self, subject: str) -> SanctionRow | None:
         """The sanctions of a subject."""
+        ...
+
+    def settings(self, recipient: str) -> SettingsRow | None:
+        """What a recipient has set."""
         ...
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:

@@ -11,14 +11,16 @@ from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_r
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsRow
 
-Entity = Literal["registry", "policy", "sanctions"]
-Value = Row | Heartbeat | Manifest | PolicyRow | SanctionRow
+Entity = Literal["registry", "policy", "sanctions", "settings"]
+Value = Row | Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow
 #: Gives the skeletons under which a registry row is found as a lookalike; empty for most rows. Pure.
 SkeletonsOf = Callable[[Row], Iterable[str]]
 
 _POLICY = msgspec.json.Decoder(PolicyRow)
 _SANCTIONS = msgspec.json.Decoder(SanctionRow)
+_SETTINGS = msgspec.json.Decoder(SettingsRow)
 
 
 class Change(NamedTuple):
@@ -67,6 +69,11 @@ def decode(entity: Entity, key: str, value: bytes) -> Value:
         if sanctions.subject == key:
             return sanctions
         named = sanctions.subject
+    elif entity == "settings":
+        settings = _SETTINGS.decode(value)
+        if settings.recipient == key:
+            return settings
+        named = settings.recipient
     else:
         policy = _POLICY.decode(value)
         if policy.jurisdiction == key:

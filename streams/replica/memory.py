@@ -9,6 +9,7 @@ from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Man
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsRow
 from streams.replica.changes import Applied, Bad, Change, SkeletonsOf, Value, decode
 from streams.replica.marks import BadChanges, Marks
 
@@ -30,12 +31,14 @@ class MemoryReplica:
         self._rows: dict[str, Row] = {}
         self._sanctions: dict[str, SanctionRow] = {}
         self._policies: dict[str, PolicyRow] = {}
+        self._settings: dict[str, SettingsRow] = {}
         self._skeletons: dict[str, set[str]] = {}
         self._offsets: dict[tuple[str, int], int] = {}
         self._stamp: tuple[dict[str, str], int] | None = None
         self.row = self._rows.get
         self.sanctions = self._sanctions.get
         self.policy = self._policies.get
+        self.settings = self._settings.get
         self.feed = self._marks.feed
         self.manifests = self._marks.manifests
 
@@ -86,12 +89,14 @@ class MemoryReplica:
         key = change.key
         if change.entity == "sanctions":
             return _swap(self._sanctions, key, new if isinstance(new, SanctionRow) else None)
+        if change.entity == "settings":
+            return _swap(self._settings, key, new if isinstance(new, SettingsRow) else None)
         if change.entity == "policy":
             return _swap(self._policies, key, new if isinstance(new, PolicyRow) else None)
         if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
             mark = new if isinstance(new, Heartbeat | Manifest) else None
             return self._marks.put(key, change.partition, mark)
-        row = None if isinstance(new, Heartbeat | Manifest | PolicyRow | SanctionRow) else new
+        row = None if isinstance(new, Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow) else new
         old = _swap(self._rows, key, row)
         before = set() if old is None else set(self._skeletons_of(old))
         after = set() if row is None else set(self._skeletons_of(row))
@@ -118,7 +123,7 @@ class MemoryReplica:
         self._stamp = (dict(topic_ids), now_ms)
 
     def wipe(self) -> None:
-        for held in (self._rows, self._sanctions, self._policies, self._skeletons, self._offsets):
+        for held in (self._rows, self._sanctions, self._policies, self._settings, self._skeletons, self._offsets):
             held.clear()
         self._marks.clear()
         self._stamp = None

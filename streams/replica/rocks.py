@@ -15,6 +15,7 @@ from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Man
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsRow
 from streams.replica.cache import Miss, TwoGenerations
 from streams.replica.changes import Applied, Bad, Change, Entity, SkeletonsOf, Value, decode
 from streams.replica.disk import DiskError, clear, is_damage
@@ -22,7 +23,7 @@ from streams.replica.marks import BadChanges, Marks
 from streams.replica.memory import no_skeletons
 
 # The first byte of a key says what it is. One column family: point reads only, and one write is one batch anyway.
-_PREFIX: dict[Entity, str] = {"registry": "r", "sanctions": "s", "policy": "p"}
+_PREFIX: dict[Entity, str] = {"registry": "r", "sanctions": "s", "policy": "p", "settings": "w"}
 _MARK = b"m"  # m<partition, 4 bytes><key> → heartbeat or manifest
 _SKELETON = "k"  # k<skeleton> → JSON list of row keys, sorted
 _OFFSET = b"o"  # o<partition, 4 bytes><entity> → JSON number
@@ -36,7 +37,9 @@ _INT = msgspec.json.Decoder(int)
 LAYOUT = (
     "1-"
     + sha256(
-        msgspec.json.encode(msgspec.json.schema_components((Row, Heartbeat, Manifest, PolicyRow, SanctionRow)))
+        msgspec.json.encode(
+            msgspec.json.schema_components((Row, Heartbeat, Manifest, PolicyRow, SanctionRow, SettingsRow))
+        )
     ).hexdigest()[:16]
 )
 
@@ -173,6 +176,9 @@ class RocksReplica:
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         return cast("PolicyRow | None", self._get("policy", jurisdiction))
+
+    def settings(self, recipient: str) -> SettingsRow | None:
+        return cast("SettingsRow | None", self._get("settings", recipient))
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         found = self._skeleton_cache.get(skeleton)

@@ -9,6 +9,7 @@ from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
 from streams.agents.reports import ReportAgent
 from streams.agents.sanctions import SanctionAgent
+from streams.agents.settings import SettingsAgent
 from streams.agents.steps import AgentStep, Names, bind
 from streams.agents.tally import TallyAgent
 from streams.agents.worker import run_worker
@@ -53,6 +54,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         TallyAgent(names, policies, settings.partitions.messages),
         SanctionAgent(names),
         DirectiveAgent(names, policies, keys),
+        SettingsAgent(names),
     )
 
 

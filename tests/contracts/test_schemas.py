@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = Path(__file__).with_name("examples")
 SCHEMAS = schemas()
 #: Objects of which any is valid, since no field of them is required.
-ALL_OPTIONAL = {"signalling", "scope", "content", "counts", "route"}
+ALL_OPTIONAL = {"signalling", "scope", "content", "counts", "route", "wishes"}
 
 
 def _examples() -> list[Any]:

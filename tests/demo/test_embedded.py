@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.reports import Report
 from streams.contracts.reputation import Vote
 from streams.demo import Result, World, score
+from streams.demo.control import control
 from streams.engine.feeds import Absence
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -20,19 +22,16 @@ from streams.replay import embedded as runner
 from streams.replay.drive import Drive, Timed, raw_messages
 from streams.replay.embedded import Embedded
 
-KEYS = Keys("test", b"p" * 32, b"s" * 32)
+KEYS = Keys(*DEMO_KEYS)  # recipients have set their rules under these
 
 
 def _play(world: World) -> Result:
     gate = Embedded(Policies(shipped(), "kr"), KEYS)
     decisions: list[Decision] = []
     refused: list[object] = []
-    control = [
-        Timed(0, world.policy),
-        *(Timed(ms, value) for ms, value in world.feeds),
-        *(Timed(report.ingested_at_ms, report) for report in world.reports),
-    ]
-    Drive(gate, decisions.append, refused.append, control).run(raw_messages(world.messages, encoder().encode))
+    Drive(gate, decisions.append, refused.append, [Timed(*one) for one in control(world)]).run(
+        raw_messages(world.messages, encoder().encode)
+    )
     assert refused == []
     return score(world, decisions, gate.sanctions(), late_enforcement=gate.late_enforcement)
 

@@ -9,6 +9,7 @@ import pytest
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
+from streams.demo.control import control
 from streams.demo.live.compare import by_event, differences
 from streams.demo.live.run import LiveRun, run_live
 from streams.demo.score import score
@@ -29,11 +30,8 @@ class Runs:
         self.world, self.live = world, live
         self.embedded = Embedded(Policies(shipped(), "kr"), Keys(*DEMO_KEYS))
         self.decisions: list[Decision] = []
-        control = [Timed(0, world.policy), *(Timed(at, value) for at, value in world.feeds)]
-        control += [Timed(report.ingested_at_ms, report) for report in world.reports]
-        Drive(self.embedded, self.decisions.append, _refuse, control).run(
-            raw_messages(world.messages, encoder().encode)
-        )
+        taken = [Timed(*one) for one in control(world)]
+        Drive(self.embedded, self.decisions.append, _refuse, taken).run(raw_messages(world.messages, encoder().encode))
 
 
 def _refuse(refused: object) -> None:

@@ -11,6 +11,7 @@ from streams.contracts.decisions import CheckRecord, Decision, Mode, Reason, Rou
 from streams.contracts.messages import Message
 from streams.contracts.reputation import SanctionEntry, SanctionRow
 from streams.demo import Result, World, render, score, to_json
+from streams.demo.pairs import PAIRS
 from streams.demo.pairs.base import REPORTS
 
 Judge = Callable[[Message, Decision], Decision]
@@ -138,7 +139,7 @@ def test_json_has_the_promised_fields_and_tables_render(small: World) -> None:
     ]  # fmt: skip
     assert set(found["attacks"][0]) == {"name", "injected", "caught", "passed_before_effect"}
     assert set(found["twins"][0]) == {"name", "messages", "falsely_blocked"}
-    assert (len(found["attacks"]), len(found["twins"]), found["sanctions"]) == (14, 15, 3)
+    assert (len(found["attacks"]), len(found["twins"]), found["sanctions"]) == (len(PAIRS), len(PAIRS) + 1, 3)
     assert found["leaks"] == [{"relay": "relay-01", "reason": "no_gate", "messages": 200}]
     assert msgspec.json.decode(to_json(result, differences=0))["differences"] == 0
     console = Console(width=80, record=True, file=StringIO())

@@ -22,6 +22,7 @@ from streams.demo import MAX_MESSAGES, MIN_MESSAGES, World, build_world, write_i
 from streams.demo.beats import VOIP_BACK_MS, VOIP_STALE_MS
 from streams.demo.clock import DAY_FROM_MS, DAY_TO_MS, EPOCH_MS, HISTORY_FROM_MS
 from streams.demo.numbers import displayed
+from streams.demo.pairs import PAIRS
 from streams.engine.feeds import merge_heartbeat
 from streams.errors import InputError
 
@@ -70,7 +71,7 @@ def test_every_message_is_labelled_and_every_side_large_enough(world: World) -> 
     for pair in world.pairs:
         assert sizes[pair.name, "attack"] >= 100, pair.name
         assert sizes[pair.name, "twin"] >= 100, pair.name
-    assert len(world.pairs) == 14
+    assert len(world.pairs) == len(PAIRS)
     assert sizes["background", "twin"] >= 1_000
 
 
@@ -170,7 +171,7 @@ def test_both_legs_and_all_channels_of_the_day_appear(world: World) -> None:
 def test_written_files_hold_the_world(small: World, tmp_path: Path) -> None:
     write_inputs(small, tmp_path)
     lines = {path.stem: path.read_bytes().splitlines() for path in tmp_path.iterdir()}
-    assert set(lines) == {"registry", "policy", "reports", "messages", "labels"}
+    assert set(lines) == {"registry", "policy", "reports", "settings", "messages", "labels"}
     assert len(lines["registry"]) == len(small.feeds) and len(lines["reports"]) == len(small.reports)
     assert msgspec.json.decode(lines["messages"][0], type=Message) == small.messages[0]
     first = msgspec.json.decode(lines["labels"][0])

@@ -34,6 +34,7 @@ from streams.contracts.registry import (
 )
 from streams.contracts.reports import Report
 from streams.contracts.reputation import SanctionEntry, SanctionRow
+from streams.contracts.settings import SettingsRow
 from streams.engine.blocks import encode
 from streams.engine.case import Case
 from streams.engine.decide import Decider
@@ -76,8 +77,9 @@ def policies(over: dict[str, Any] | None = None, jurisdiction: str = "kr") -> Po
 
 
 def view(
-    *values: RegistryValue, sanctions: Iterable[SanctionRow] = (), published: PolicyRow | None = None
-) -> MemoryReplica:
+    *values: RegistryValue, sanctions: Iterable[SanctionRow] = (), published: PolicyRow | None = None,
+    settings: Iterable[SettingsRow] = (),
+) -> MemoryReplica:  # fmt: skip
     """A replica that holds these values."""
     replica = MemoryReplica(skeletons_of)
     encode_ = encoder().encode
@@ -86,6 +88,7 @@ def view(
         for n, v in enumerate(values)
     ]
     changes += [Change("sanctions", 0, n, row.subject, encode_(row)) for n, row in enumerate(sanctions)]
+    changes += [Change("settings", 0, n, row.recipient, encode_(row)) for n, row in enumerate(settings)]
     if published is not None:
         changes.append(Change("policy", 0, 0, published.jurisdiction, encode_(published)))
     replica.apply(changes)

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams.config import Partitions
 from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
+from streams.contracts.settings import SettingsRequest
 from streams.demo.live.tail import Tail
 from streams.demo.world import World
 from streams.engine.epochs import epoch_of
@@ -56,13 +57,16 @@ class Feeder:
         epochs = [(epoch, list(found)) for epoch, found in by_epoch]
         start = epochs[0][0]
         feeds = sorted((self._epoch(at), i) for i, (at, _) in enumerate(world.feeds) if self._epoch(at) >= start)
-        reports, sent = list(world.reports), 0
+        reports, settings, sent = list(world.reports), list(world.settings), 0
         for epoch, messages in epochs:
             if due := [i for at, i in feeds if at <= epoch]:
                 feeds = feeds[len(due) :]
                 self._feeds(world.feeds[i][1] for i in due)
                 self._flush()
                 self._registered(tail)
+            due_settings = [r for r in settings if self._epoch(r.recorded_at_ms) <= epoch]
+            settings = settings[len(due_settings) :]
+            self._settings(due_settings, tail)
             due_reports = [r for r in reports if self._epoch(r.ingested_at_ms) <= epoch]
             if due_reports:
                 reports = reports[len(due_reports) :]
@@ -88,6 +92,16 @@ class Feeder:
     def close(self) -> None:
         """Let go of the broker before it stops."""
         self._producer.close()
+
+    def _settings(self, requests: list[SettingsRequest], tail: Tail) -> None:
+        if not requests:
+            return
+        every = range(self._parts.reputation)
+        for request in requests:
+            self._send("settings.requests", request.recipient, request)
+        self._flush()
+        tail.settle("settings", "settings.requests", self._sent("settings.requests"))
+        tail.settle(f"replica/gate-{self._instance}", "settings", tail.log_ends("settings", every))
 
     def _registered(self, tail: Tail) -> None:
         tail.settle("registrar", "feeds", self._sent("feeds"))

@@ -10,6 +10,7 @@ from streams.demo.pairs.handset import do_not_originate, origin_mismatch
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.rate import reported_sender
+from streams.demo.pairs.recipient import blocked_by_recipient
 from streams.demo.pairs.routes import abroad, uncertified, wrong_route
 from streams.demo.pairs.status import suspended, terminated, unallocated
 from streams.demo.pairs.voip import stale_feed
@@ -18,5 +19,5 @@ from streams.demo.stage import Stage
 #: In the order of the table they are shown in.
 PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     terminated, suspended, unallocated, wrong_route, do_not_originate, institution, lookalike, uncertified, abroad,
-    origin_mismatch, own_line, reported_sender, campaign, stale_feed,
+    origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
 )  # fmt: skip

@@ -1,0 +1,27 @@
+"""The world's control records in the shape that an embedded run takes them: everything that is no message."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streams.contracts.feeds import RegistryValue
+from streams.contracts.policy import PolicyRow
+from streams.contracts.reports import Report
+from streams.contracts.settings import SettingsRequest
+from streams.demo.world import World
+
+
+class Control(NamedTuple):
+    """A record, the time in ms at which it is taken, and where it stands in the written files."""
+
+    at_ms: int
+    record: RegistryValue | PolicyRow | Report | SettingsRequest
+    place: str
+
+
+def control(world: World) -> list[Control]:
+    """Policy, feeds, settings and reports, each kind in order of ingest."""
+    found = [Control(0, world.policy, "policy:1")]
+    found += [Control(at_ms, value, f"registry:{i}") for i, (at_ms, value) in enumerate(world.feeds, 1)]
+    found += [Control(r.recorded_at_ms, r, f"settings:{i}") for i, r in enumerate(world.settings, 1)]
+    return found + [Control(r.ingested_at_ms, r, f"reports:{i}") for i, r in enumerate(world.reports, 1)]
