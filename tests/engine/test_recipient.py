@@ -62,7 +62,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, str, tuple[str
     ("allowed only, dropped", {"mode": "allow_only", "filter_action": "DROP"}, {},
      ("BLOCK", "DROP", ("RECIPIENT_ALLOW_ONLY",))),
     ("blocked and allowed", {"block": (FRIEND,), "allow": (FRIEND,)}, {}, DROPPED),
-    ("a word in the text", {"keywords": ("(광고)",)}, {"text": "(광고) 오늘만"},
+    ("a word in the text", {"keywords": ("대출",)}, {"text": "오늘만 대출"},
      ("ALLOW", "SPAM_BOX", ("RECIPIENT_KEYWORD",))),
     ("written otherwise", {"keywords": ("Big  Sale",)}, {"text": "the ｂｉｇ\nsale"},
      ("ALLOW", "SPAM_BOX", ("RECIPIENT_KEYWORD",))),
