@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 S = TypeVar("S")
 E = TypeVar("E")
 
-Step = Callable[[S | None, E], tuple[S, Sequence[Output]]]
+Step = Callable[[S | None, E], tuple[S | None, Sequence[Output]]]
 
 
 def raw_schema() -> "faust.Schema[bytes, bytes]":
@@ -110,7 +110,7 @@ def bytes_table(
     return Table(app, inner, changelog, read, write)
 
 
-async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E]) -> S:
+async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E]) -> S | None:
     """Merge `event` into the state of its record's key: set the table, always, and send the outputs, always.
 
     `step(state_or_None, event) -> state, outputs` is pure, and every event will reach it twice one day:
@@ -118,6 +118,8 @@ async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E])
     * the same event again leaves the state as it is: merge (sets, minima, sums guarded by offsets), never just add;
     * outputs are a function of state and event under deterministic ids, and whatever an earlier state has emitted is
       emitted again by the later one, or replaced under its id.
+
+    A step that answers None has nothing to keep and says nothing: then nothing is written. Only where no state stands.
 
     Returns the new state. Raises Refused (nothing was written then) and StateFailed, and what `step` raises.
     """
@@ -129,6 +131,8 @@ async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E])
         raise Refused("WRONG_PARTITION", f"the key belongs to another of the {count} partitions (murmur2)")
     app = table.app
     state, outputs = step(table.get(delivery.key), event)
+    if state is None:
+        return None
     # Before the first write, so that a refusal leaves nothing half done.
     value = table.write(state)
     for output in (Output(table.changelog, delivery.key, value), *outputs):

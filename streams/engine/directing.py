@@ -16,7 +16,10 @@ from streams.engine.view import View
 def direct(directive: Directive, view: View, policies: Policies, keys: Keys) -> Finding:
     """The finding of a directive. Raises ValueError with a reason code when it names no subject or releases nothing."""
     kind, _, name = directive.subject.partition(":")
-    if not name or kind not in ("sender", "account", "reseller", "relay", "campaign", "host"):
+    kinds: tuple[str, ...] = ("sender", "account", "reseller", "relay", "campaign", "host")
+    if directive.act == "release":
+        kinds = (*kinds, "pair")  # a relief of the breaker: only ended by an order, never given
+    if not name or kind not in kinds:
         raise ValueError(f"NO_SUBJECT: {directive.subject!r} is not kind:name with a kind that can be sanctioned")
     if kind == "host" and name in policies.at(view, directive.recorded_at_ms).pack.shared_hosts:
         raise ValueError(f"SHARED_HOST: {name} is shared by strangers and is never a subject")

@@ -11,7 +11,7 @@ from streams.contracts.reputation import Finding, SanctionEntry, SanctionRow, St
 from streams.engine.registry import KEEP_MS
 
 _WINDOW_ORDER = {"1H": 1, "24H": 2, "10D": 3}
-RELEASED = "RELEASED"
+RELEASED, WITHDRAWN = "RELEASED", "WITHDRAWN"
 _STEP_OF: dict[str, StepName] = {
     "suspend": "TEMP_BLOCK", "terminate": "BLOCK", "block": "BLOCK", "throttle": "THROTTLE",
 }  # fmt: skip
@@ -23,7 +23,7 @@ def impose(row: SanctionRow | None, finding: Finding) -> SanctionRow:
     A release that comes before what it ends leaves a mark, an entry that never counts, so that it ends it all the same.
     """
     entries = {e.sanction_id: e for e in row.timeline} if row is not None else {}
-    if finding.releases is not None and finding.source == "tally":
+    if finding.releases is not None and finding.reason == WITHDRAWN:
         entries.pop(finding.releases, None)  # withdrawn before it could count; the history keeps it
     elif finding.releases is not None:
         held = entries.get(finding.releases)
@@ -51,6 +51,7 @@ def _entry(finding: Finding) -> SanctionEntry:
         recorded_at_ms=finding.recorded_at_ms,
         authority=finding.authority,
         reason=finding.reason,
+        codes=finding.codes,
         version=finding.version,
     )
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from streams.contracts.reputation import Basis, Finding, Traffic, Vote
+from streams.engine.deltas import Applied, note
 from streams.engine.epochs import epoch_of
 from streams.engine.pack import Pack
 
@@ -50,7 +51,7 @@ class Tally(msgspec.Struct, kw_only=True):
     epochs: dict[str, list[int]] = {}
     delivered: dict[str, dict[int, int]] = {}
     recent: dict[int, int] = {}
-    applied: dict[int, tuple[int, list[int]]] = {}
+    applied: Applied = {}
     findings: list[Finding] = []
     withdrawn: list[Finding] = []
     judged: int = -(2**53)
@@ -86,12 +87,8 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
 
 def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
     """Add a meter delta (in place). False for a redelivery, which changes nothing."""
-    next_offset, epochs = state.applied.get(delta.partition, (0, []))
-    if delta.first_offset >= next_offset:
-        epochs = []
-    elif delta.next_offset != next_offset or delta.epoch in epochs:
+    if not note(state.applied, delta):
         return False
-    state.applied[delta.partition] = (delta.next_offset, sorted([*epochs, delta.epoch]))
     at = delta.epoch * pack.epoch_ms
     for unit in _UNIT.values():
         buckets = state.delivered.setdefault(unit, {})

@@ -1,4 +1,5 @@
-"""The meter: what was delivered for a subject in an epoch, as deltas on `traffic`, and how far the counting has come.
+"""The meter: what was delivered for a subject in an epoch, as deltas on `traffic`, and how far the counting has come;
+and how registered senders fared by relay in a breaker epoch, as deltas on `pairs`.
 
 Delivery guarantees: the deltas of a transaction cover the offsets [first_offset, next_offset) of one decisions
 partition, and readers of committed records see each offset covered once. A reader that can see a delta twice adds it
@@ -8,14 +9,15 @@ only if its first_offset is at least the next_offset it holds for (subject, part
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
-from streams.contracts.reputation import WATERMARK, Traffic
+from streams.contracts.reputation import WATERMARK, PairTraffic, Traffic
 from streams.engine.epochs import epoch_of
-from streams.engine.metering import Sums, metered
+from streams.engine.metering import Pairs, Sums, metered, paired
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.replicator import Replicator
 from streams.pipeline.step import Input, InvalidRecord, Output
@@ -24,26 +26,38 @@ from streams.pipeline.step import Input, InvalidRecord, Output
 POLICY = CommitPolicy(max_records=100_000, max_ms=1000, at_end_ms=100)
 
 
+class _Open(NamedTuple):
+    first_offset: int
+    sums: Sums
+    pairs: Pairs
+
+
 class Meter:
     """Counts decisions per input partition, so that a partition that is revoked takes its own sums along.
 
-    epoch_ms_at: length of an epoch in ms, by the policy at an event's time. traffic_partitions: of `traffic`; each
-    gets every watermark. replicator: where `epoch_ms_at` looks for the policy, if it does; closed with the meter.
+    epoch_ms_at: length of an epoch in ms, by the policy at an event's time; breaker_ms_at: of a breaker epoch.
+    traffic_partitions: of `traffic`; each gets every watermark. replicator: where both look for the policy, if they do;
+    closed with the meter.
     """
 
     name = "meter"
     input = "decisions"
 
     def __init__(
-        self, epoch_ms_at: Callable[[int], int], traffic_partitions: int, replicator: Replicator | None = None
+        self,
+        epoch_ms_at: Callable[[int], int],
+        traffic_partitions: int,
+        replicator: Replicator | None = None,
+        *,
+        breaker_ms_at: Callable[[int], int],
     ) -> None:
         self.newest_ms: dict[int, int] = {}
-        self._epoch_ms_at = epoch_ms_at
+        self._epoch_ms_at, self._breaker_ms_at = epoch_ms_at, breaker_ms_at
         self._traffic_partitions = traffic_partitions
         self._replicator = replicator
         self._decode = msgspec.json.Decoder(Decision).decode
         self._encode = encoder().encode
-        self._open: dict[int, tuple[int, Sums]] = {}  # first offset and sums of this transaction, by partition
+        self._open: dict[int, _Open] = {}  # of this transaction, by partition
         self._next: dict[int, int] = {}
         self._said: dict[int, int] = {}  # watermark on the topic, by partition
         self._saying: dict[int, int] = {}  # in the open transaction
@@ -60,8 +74,9 @@ class Meter:
             raise InvalidRecord("NOT_A_DECISION", str(error)) from error
         at_ms = decision.event_time_ms
         if partition not in self._open:
-            self._open[partition] = (record.offset, {})
-        metered(decision, self._epoch_ms_at(at_ms), self._open[partition][1])
+            self._open[partition] = _Open(record.offset, {}, {})
+        metered(decision, self._epoch_ms_at(at_ms), self._open[partition].sums)
+        paired(decision, self._breaker_ms_at(at_ms), self._open[partition].pairs)
         if at_ms > self.newest_ms.get(partition, 0):
             self.newest_ms[partition] = at_ms
         return ()
@@ -76,7 +91,7 @@ class Meter:
         self._heard_ms = now_ms
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
-            first, sums = self._open.get(partition, (next_offset, {}))
+            first, sums, pairs = self._open.get(partition) or _Open(next_offset, {}, {})
             for (subject, epoch), delivered in sums.items():
                 delta = Traffic(
                     subject=subject,
@@ -87,10 +102,19 @@ class Meter:
                     delivered=delivered,
                 )
                 outputs.append(Output("traffic", subject.encode(), self._encode(delta)))
+            outputs += self._pairs(partition, first, next_offset, pairs)
         # After the deltas, so that in every partition a watermark stands behind what it speaks of.
         for partition in positions:
             outputs += self._watermark(partition, False, now_ms)
         return outputs
+
+    def _pairs(self, partition: int, first: int, next_offset: int, pairs: Pairs) -> Iterable[Output]:
+        for (subject, epoch, epoch_ms), fared in pairs.items():
+            delta = PairTraffic(
+                subject=subject, epoch=epoch, epoch_ms=epoch_ms, partition=partition, first_offset=first,
+                next_offset=next_offset, passed=fared.passed, failed=fared.failed,
+            )  # fmt: skip
+            yield Output("pairs", subject.encode("utf-8", "replace"), self._encode(delta))
 
     def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
         self._heard_ms = self._heard_ms or now_ms

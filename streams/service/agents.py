@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from streams.agents.app import AgentApp, AgentSettings, CrashPoint, create_app
+from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
 from streams.agents.reports import ReportAgent
@@ -55,6 +56,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         SanctionAgent(names),
         DirectiveAgent(names, policies, keys),
         SettingsAgent(names),
+        BreakerAgent(names, policies),
     )
 
 

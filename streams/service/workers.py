@@ -79,7 +79,11 @@ def _meter(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     def epoch_ms_at(at_ms: int) -> int:
         return policies.at(replicator.replica, at_ms).pack.epoch_ms
 
-    return meter_step.Meter(epoch_ms_at, settings.partitions.reputation, replicator), meter_step.POLICY
+    def breaker_ms_at(at_ms: int) -> int:
+        return policies.at(replicator.replica, at_ms).pack.breaker.epoch_ms
+
+    partitions = settings.partitions.reputation
+    return meter_step.Meter(epoch_ms_at, partitions, replicator, breaker_ms_at=breaker_ms_at), meter_step.POLICY
 
 
 _STEPS = {"registrar": _registrar, "gate": _gate, "meter": _meter}

@@ -44,6 +44,8 @@ CounterName = Literal[
     "late_enforcements_total",
     # Rows that the lake has committed, by its table; `unreadable` holds what could not be read. table
     "lake_rows_total",
+    # Codes that fell to LABEL for a pair, probably because of an error of ours: alert on any. code
+    "breaker_trips_total",
 ]
 GaugeName = Literal[
     # 1 while the step consumes. step
@@ -72,6 +74,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "unknown_checks_total": ("check",),
     "late_enforcements_total": ("entity",),
     "lake_rows_total": ("table",),
+    "breaker_trips_total": ("code",),
     "ready": ("step",),
     "fuse_open_partitions": ("step",),
     "event_time_seconds": ("step",),

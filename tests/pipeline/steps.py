@@ -39,7 +39,7 @@ def make_step(kind: str, connection: Connection, instance: str, **more: Any) -> 
         replica = MemoryReplica(skeletons_of)
         return Gate(decider(), Replicator(connection, f"gate-{instance}", replica, gate.ENTITIES, **more), instance)
     if kind == "meter":
-        return Meter(lambda at_ms: EPOCH_MS, TRAFFIC_PARTITIONS)
+        return Meter(lambda at_ms: EPOCH_MS, TRAFFIC_PARTITIONS, breaker_ms_at=lambda at_ms: EPOCH_MS)
     return Toy(instance)
 
 

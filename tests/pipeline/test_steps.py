@@ -8,10 +8,12 @@ from typing import Any, cast
 import msgspec
 import orjson
 import pytest
+from msgspec.structs import replace
 
+from streams.contracts.decisions import CheckRecord, Decision, Reason, RouteSeen
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import SenderEntry, SenderRow
-from streams.contracts.reputation import SanctionEntry, SanctionRow, Traffic
+from streams.contracts.reputation import PairTraffic, SanctionEntry, SanctionRow, Traffic
 from streams.pipeline.gate import Gate
 from streams.pipeline.meter import Meter
 from streams.pipeline.registrar import Registrar
@@ -188,12 +190,12 @@ def test_gate_counts_decisions_once_they_are_committed() -> None:
 
 
 def traffic(outputs: Sequence[Output]) -> list[tuple[str, int, int, int, int, int]]:
-    found = [msgspec.json.decode(o.value or b"", type=Traffic) for o in outputs]
+    found = [msgspec.json.decode(o.value or b"", type=Traffic) for o in outputs if o.entity == "traffic"]
     return [(t.subject, t.epoch, t.partition, t.first_offset, t.next_offset, t.delivered) for t in found]
 
 
 def metering() -> Meter:
-    return Meter(lambda at_ms: 1000, traffic_partitions=2)
+    return Meter(lambda at_ms: 1000, traffic_partitions=2, breaker_ms_at=lambda at_ms: 500)
 
 
 NONE: frozenset[int] = frozenset()
@@ -260,3 +262,35 @@ def test_meter_counts_what_was_delivered_on_the_termination_leg() -> None:
     with pytest.raises(InvalidRecord, match="NOT_A_DECISION"):
         take(step, 3, "k", b"{")
     assert traffic(list(step.flush({0: 4}, NONE, 0))) == [("account:a", 0, 0, 0, 4, 1)]
+
+
+def test_meter_counts_how_pairs_fared_by_the_outcome_before_relief() -> None:
+    step = metering()
+    sent = msgspec.json.decode(decision(1, at_ms=600), type=Decision)
+    passed = replace(sent, passed=("format", "route"), route=RouteSeen(relay_id="relay-7"))
+    failed = Reason(code="SENDER_REGISTRATION_EXPIRED", gate="forgery", mode="LABEL", basis="generation")
+    eased = replace(passed, passed=(), reasons=(failed, Reason(code="RELIEF", gate="own", mode="OBSERVE")))
+    records = [
+        passed,
+        replace(passed, leg="origination", event_time_ms=400),
+        replace(passed, passed=("registration",)),  # a sender that may take any route
+        eased,
+        replace(eased, verdict="BLOCK", action="REJECT", reasons=(replace(failed, mode="BLOCK", basis="row"),)),
+        # Of no pair: no relay, a person, a route that proved nothing, a person's failure.
+        replace(passed, route=RouteSeen()),
+        replace(passed, sender=replace(passed.sender, key="~x")),
+        replace(passed, passed=("registration",), checks=(CheckRecord(check="route", outcome="UNKNOWN"),)),
+        replace(eased, reasons=(replace(failed, basis=None),)),
+    ]
+    for offset, record in enumerate(records):
+        take(step, offset, "k", msgspec.json.encode(record), 4)
+    outputs = [o for o in step.flush({4: 9}, NONE, 0) if o.entity == "pairs"]
+    found = [msgspec.json.decode(o.value or b"", type=PairTraffic) for o in outputs]
+    pair = PairTraffic(
+        subject="pair:sender:kr:1>relay-7", epoch=1, epoch_ms=500, partition=4, first_offset=0, next_offset=9, passed=2,
+        failed={"SENDER_REGISTRATION_EXPIRED": {"generation": 1, "row": 1}},
+    )  # fmt: skip
+    assert found == [pair, replace(pair, epoch=0, passed=1, failed={})]
+    assert {o.key for o in outputs} == {b"pair:sender:kr:1>relay-7"}
+    step.aborted()
+    assert [o for o in step.flush({4: 9}, NONE, 0) if o.entity == "pairs"] == []

@@ -23,7 +23,7 @@ from streams.drill.simulation.group import Group
 from streams.drill.simulation.log import COMPACTED, Log, Transaction
 from streams.drill.simulation.loops import CONNECTION, LoopWorker
 from streams.drill.simulation.replicas import SimReplicator
-from streams.drill.simulation.world import EPOCH_MS
+from streams.drill.simulation.world import BREAKER_MS, EPOCH_MS
 from streams.engine.decide import Decider
 from streams.engine.policy import Policies, Policy
 from streams.engine.pseudonym import Keys
@@ -106,7 +106,9 @@ class Cluster:
             if role == "registrar":
                 return Registrar(held)
             if role == "meter":
-                return Meter(lambda at_ms: EPOCH_MS, self.log.count("traffic"), held)
+                return Meter(
+                    lambda at_ms: EPOCH_MS, self.log.count("traffic"), held, breaker_ms_at=lambda at_ms: BREAKER_MS
+                )
 
             def tick() -> int:
                 self.views.append(replicator.replica.next_offsets())

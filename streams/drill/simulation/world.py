@@ -28,6 +28,7 @@ from streams.contracts.reports import Directive, Report, Scope
 from streams.drill.simulation.log import partition_of
 
 EPOCH_MS = 60_000
+BREAKER_MS = 10_000
 FIRST = 29_432_400  # 2025-12-17, an epoch number
 _encode = encoder().encode
 
@@ -39,6 +40,7 @@ _LIMITS = {
 }
 PACK: dict[str, Any] = {
     "epoch_ms": EPOCH_MS,
+    "breaker": {"epoch_ms": BREAKER_MS, "min_failed": 1},
     "terminated_grace_ms": 0,
     "ladder": {"temp_block_ms": 2 * EPOCH_MS},
     "thresholds": {"sender": _LIMITS, "account": _LIMITS, "campaign": {"count": _LIMITS["count"]}},
