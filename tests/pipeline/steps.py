@@ -67,7 +67,7 @@ def decision(number: int, *subjects: str, at_ms: int = 0) -> bytes:
         leg="termination",
         verdict="ALLOW",
         action="DELIVER",
-        sender=SenderSeen(key="kr:1", kind="mobile", registered=True),
+        sender=SenderSeen(key="~1", kind="mobile", registered=True),
         recipient="~",
         subjects=subjects,
         versions=Versions(policy="p", read="-", data="d", input="i", engine="0"),

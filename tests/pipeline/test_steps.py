@@ -267,7 +267,8 @@ def test_meter_counts_what_was_delivered_on_the_termination_leg() -> None:
 def test_meter_counts_how_pairs_fared_by_the_outcome_before_relief() -> None:
     step = metering()
     sent = msgspec.json.decode(decision(1, at_ms=600), type=Decision)
-    passed = replace(sent, passed=("format", "route"), route=RouteSeen(relay_id="relay-7"))
+    bank = replace(sent.sender, key="kr:1")
+    passed = replace(sent, sender=bank, passed=("format", "route"), route=RouteSeen(relay_id="relay-7"))
     failed = Reason(code="SENDER_REGISTRATION_EXPIRED", gate="forgery", mode="LABEL", basis="generation")
     eased = replace(passed, passed=(), reasons=(failed, Reason(code="RELIEF", gate="own", mode="OBSERVE")))
     records = [
@@ -278,7 +279,7 @@ def test_meter_counts_how_pairs_fared_by_the_outcome_before_relief() -> None:
         replace(eased, verdict="BLOCK", action="REJECT", reasons=(replace(failed, mode="BLOCK", basis="row"),)),
         # Of no pair: no relay, a person, a route that proved nothing, a person's failure.
         replace(passed, route=RouteSeen()),
-        replace(passed, sender=replace(passed.sender, key="~x")),
+        replace(passed, sender=sent.sender),
         replace(passed, passed=("registration",), checks=(CheckRecord(check="route", outcome="UNKNOWN"),)),
         replace(eased, reasons=(replace(failed, basis=None),)),
     ]
