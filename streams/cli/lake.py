@@ -7,18 +7,21 @@ import signal
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.shell import answer, app_of, jurisdiction_of, no, say, shell_of
+from streams.cli.shell import Json, answer, app_of, instant, jurisdiction_of, no, out, say, shell_of
+from streams.errors import InputError
 
 if TYPE_CHECKING:
     from streams.lake.hide import Hide
+    from streams.lake.views import Answer
 
 app = app_of("lake", "Keep decisions, reports and sanctions as Parquet files for analysts, and ask them.")
 
 Where = Annotated[Path, typer.Option("--lake", help="The lake's directory.", metavar="DIR", file_okay=False)]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV, safe to open in a spreadsheet.")]
 HERE = Path("dualblock-lake")
 _MERGE_EVERY = 50  # commits
 
@@ -125,6 +128,86 @@ def check(lake: Where = HERE) -> None:
         no(f"{len(found)} faults in {lake}: write a new lake from the topics, or restore it from a backup.")
     rows = sum(part.rows for part in manifest.parts)
     answer(f"Whole: {rows:,} rows in {len(manifest.parts):,} files, days of {manifest.zone}.")
+
+
+@app.command()
+def questions(json: Json = False) -> None:
+    """List the questions that `dualblock lake ask` answers, and what each takes."""
+    need("pyarrow", "duckdb")
+    from streams.lake.ask import questions as known
+
+    if json:
+        import msgspec
+
+        answer(msgspec.json.encode([question._asdict() for question in known().values()]).decode())
+        return
+    for question in known().values():
+        answer(f"{question.name:<11} {question.asks} ({', '.join(f'--{word}' for word in question.takes)})")
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="Its name: `dualblock lake questions` lists them.", metavar="NAME")],
+    lake: Where = HERE,
+    start: Annotated[str | None, typer.Option("--from", help="From this time on.", metavar="ISO")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Up to this time, exclusive.", metavar="ISO")] = None,
+    at: Annotated[str | None, typer.Option(help="At this time.", metavar="ISO")] = None,
+    sender: Annotated[str | None, typer.Option(help="A sender key as published.", metavar="KEY")] = None,
+    csv: Csv = False,
+    json: Json = False,
+) -> None:
+    """Answer one of the questions that analysts ask."""
+    need("pyarrow", "duckdb")
+    from streams.lake.ask import ask as answer_of
+    from streams.lake.views import Views
+
+    times = {"from": start, "to": end, "at": at}
+    given: dict[str, Any] = {word: instant(text) for word, text in times.items() if text is not None}
+    if sender is not None:
+        given["sender"] = sender
+    with Views(lake) as views:
+        _show(answer_of(views, question, given), csv, json)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One query that only reads.", metavar="QUERY")],
+    lake: Where = HERE,
+    csv: Csv = False,
+    json: Json = False,
+) -> None:
+    """Answer a query in DuckDB's SQL. There is a view for each table; SHOW TABLES and DESCRIBE tell more.
+
+    A query reads the lake and nothing else: no other file, no network, no writing.
+    """
+    need("pyarrow", "duckdb")
+    from streams.lake.views import Views
+
+    with Views(lake) as views:
+        _show(views.ask(query), csv, json)
+
+
+def _show(found: Answer, csv: bool, json: bool) -> None:
+    from streams.lake import cells
+
+    if csv and json:
+        raise InputError("--csv and --json are two forms of one answer: take one of them.")
+    if csv:
+        typer.echo(cells.to_csv(found), nl=False)
+        return
+    if json:
+        answer(cells.to_json(found))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD)
+    for name in found.columns:
+        table.add_column(escape(name), overflow="fold")
+    for row in found.rows:
+        table.add_row(*(escape(cells.shown(value)) for value in row))
+    out().print(table)
 
 
 def _country(ctx: typer.Context, jurisdiction: str | None) -> tuple[str, Hide]:

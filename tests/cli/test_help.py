@@ -18,7 +18,7 @@ COMMANDS = {
 GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
-    "lake": {"write", "check"},
+    "lake": {"write", "check", "ask", "questions", "sql"},
 }  # fmt: skip
 
 

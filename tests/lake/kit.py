@@ -39,7 +39,12 @@ def decision(number: int, **more: Any) -> bytes:
     """A decision; every third an hour later, every fifth a day later, every second on the other leg."""
     at = T + (number % 3) * HOUR + (DAY if number % 5 == 0 else 0)
     leg = "origination" if number % 2 else "termination"
-    return raw(example("decisions", **{"event_id": f"e{number}", "event_time_ms": at, "leg": leg, **more}))
+    return raw(
+        example(
+            "decisions",
+            **{"decision_id": f"d{number}", "event_id": f"e{number}", "event_time_ms": at, "leg": leg, **more},
+        )
+    )
 
 
 def report(number: int, **more: Any) -> bytes:
