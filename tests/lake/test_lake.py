@@ -57,12 +57,13 @@ def test_what_an_analyst_filters_on_is_a_column(tmp_path: Path) -> None:
     (row,) = rows(tmp_path, "decisions")
     wanted = {
         "verdict": "BLOCK", "action": "REJECT", "won": "default", "leak": "NUMBER_TERMINATED", "event_time_ms": T,
-        "reasons": [{"code": "NUMBER_TERMINATED", "gate": "forgery", "mode": "BLOCK"}], "sender_kind": "mobile",
+        "sender_kind": "mobile",
         "sender_key": "~k1.3c59dc048e885024", "sender_registered": False, "route_relay_id": "relay-7",
         "versions_policy": "sha256:ba7816bf8f01cfea414140de5dae2223", "shadow_verdict": None,
         "observed_source": [3, 9101], "observed_decided_at_ms": T + 131, "partition": 0, "offset": 0,
     }  # fmt: skip
     assert {name: row[name] for name in wanted} == wanted
+    assert [(r["code"], r["gate"], r["mode"]) for r in row["reasons"]] == [("NUMBER_TERMINATED", "forgery", "BLOCK")]
     assert json.loads(row["checks"][0]["evidence"]) == {"state": "terminated", "from_ms": 1765900000000}
 
 
