@@ -14,12 +14,14 @@ FRAME_BYTES = 512
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A record to be sent. `key` decides the partition (murmur2, like every producer of the project)."""
+    """A record to be sent. `key` decides the partition (murmur2, like every producer of the project) unless one is
+    named."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    partition: int | None = None
 
     def size_bytes(self) -> int:
         """What the broker and the client count, roughly from above."""
@@ -61,6 +63,6 @@ class Emitter:
         self.check_size(output)
         headers = list(output.headers) or None
         try:
-            await self._producer().send(output.topic, output.key, output.value, None, None, headers)
+            await self._producer().send(output.topic, output.key, output.value, output.partition, None, headers)
         except ProducerSendError as error:
             raise OutputLost(f"The producer did not accept a record for {output.topic}: {error}") from error

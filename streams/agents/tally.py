@@ -6,19 +6,21 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streams.agents.codec import decoded, output
+from streams.agents.codec import decoded, encoded, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.steps import Effect, Handled, Names, TableSpec
+from streams.contracts.appeals import Closed, Review
 from streams.contracts.reputation import WATERMARK, Finding, Traffic, Vote
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.policy import Policies, Policy
 from streams.engine.tally import Tally
-from streams.engine.tallying import on_closed, on_traffic, on_vote
+from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
 from streams.engine.view import View
 
 _VOTE = msgspec.json.Decoder(Vote)
 _TRAFFIC = msgspec.json.Decoder(Traffic)
+_REVIEW = msgspec.json.Decoder(Review)
 _TALLY = msgspec.json.Decoder(Tally)
 
 
@@ -70,14 +72,18 @@ class Closing:
 
 
 class TallyAgent:
-    """Its table holds `engine.tally.Tally` by subject. decision_partitions: how many watermarks close an epoch."""
+    """Its table holds `engine.tally.Tally` by subject. decision_partitions: how many watermarks close an epoch.
+
+    Each partition of `epochs` is told which epochs are closed, as this agent was told in that partition of `traffic`.
+    """
 
     name = "tally"
-    inputs = ("votes", "traffic")
+    inputs = ("votes", "traffic", "reviews")
     dead = "votes.dead"
 
     def __init__(self, names: Names, policies: Policies, decision_partitions: int) -> None:
         self._findings, self._policies = names.topic("findings"), policies
+        self._outcomes, self._epochs = names.topic("outcomes"), names.topic("epochs")
         self._closing = Closing(decision_partitions)
         self.table = TableSpec("tallies", _TALLY.decode, msgspec.json.encode, recovered=self._closing.recovered)
 
@@ -87,6 +93,10 @@ class TallyAgent:
         if entity == "votes":
             vote = decoded(delivery, _VOTE, "NOT_A_VOTE")
             return Handled(vote.ingested_at_ms, [self._effect(partition, key, vote, self._vote(view, partition))])
+        if entity == "reviews":
+            review = decoded(delivery, _REVIEW, "NOT_A_REVIEW")
+            step = self._review(view, partition)
+            return Handled(review.recorded_at_ms, [self._effect(partition, key, review, step)])
         delta = decoded(delivery, _TRAFFIC, "NOT_TRAFFIC")
         at_ms = delta.epoch * self._epoch_ms(view)
         if delta.subject != WATERMARK:
@@ -98,7 +108,14 @@ class TallyAgent:
                 self._effect(partition, subject.encode(), subject, self._closed(view, partition, delivery.offset))
                 for subject in self._closing.concerned(partition, delivery.offset)
             ],
+            self._told(partition),
         )
+
+    def _told(self, partition: int) -> list[Output]:
+        through = self._closing.through(partition)
+        if through == NEVER:
+            return []
+        return [Output(self._epochs, None, encoded(Closed(epoch=through)), (), partition)]
 
     def _effect(self, partition: int, key: bytes, event: object, step: object) -> Effect:
         return Effect(key, event, step, lambda state: self._closing.note(partition, state))  # type: ignore[arg-type]  # steps differ in their event
@@ -116,6 +133,16 @@ class TallyAgent:
             tally = state or Tally(subject=delta.subject)
             policy = self._at_epoch(view, delta.epoch + 1)
             return self._out(tally, on_traffic(tally, delta, policy, self._closing.through(partition)))
+
+        return step
+
+    def _review(self, view: View, partition: int) -> object:
+        def step(state: Tally | None, review: Review) -> tuple[Tally, list[Output]]:
+            tally = state or Tally(subject=review.subject)
+            policy = self._policies.at(view, review.recorded_at_ms)
+            findings, outcomes = on_review(tally, review, policy, self._closing.through(partition))
+            tally, found = self._out(tally, findings)
+            return tally, [*found, *(output(self._outcomes, o.reporter, o) for o in outcomes)]
 
         return step
 

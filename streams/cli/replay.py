@@ -23,6 +23,10 @@ def replay(
     reports: Annotated[list[str] | None, typer.Option(help="Reports of recipients.", metavar=_FILE)] = None,
     directives: Annotated[list[str] | None, typer.Option(help="Orders of a regulator.", metavar=_FILE)] = None,
     settings: Annotated[list[str] | None, typer.Option(help="Requests of recipients.", metavar=_FILE)] = None,
+    orders: Annotated[
+        list[str] | None, typer.Option(help="Orders of the carrier's people, as findings.", metavar=_FILE)
+    ] = None,
+    appeals: Annotated[list[str] | None, typer.Option(help="Appeals filed and decided.", metavar=_FILE)] = None,
     policy: Annotated[
         list[str] | None, typer.Option(help="Policies. Without one all is allowed and observed.", metavar=_FILE)
     ] = None,
@@ -40,7 +44,10 @@ def replay(
     from streams.replay.files import replay as run
 
     shell = shell_of(ctx)
-    given = {"registry": registry, "reports": reports, "directives": directives, "settings": settings, "policy": policy}
+    given = {
+        "registry": registry, "reports": reports, "directives": directives, "orders": orders, "appeals": appeals,
+        "settings": settings, "policy": policy,
+    }  # fmt: skip
     inputs = Inputs(messages=tuple(messages), **{name: tuple(files or ()) for name, files in given.items()})
     place = jurisdiction_of(shell, jurisdiction)
     keys = shell.keys(demo=True)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
 
+from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import Advertising
 
 #: A label stands at the beginning; more of the text is not looked at.
@@ -48,6 +49,15 @@ def without_label(text: str, rules: Advertising) -> str | None:
         if head.startswith(folded):
             return text[_end(text, rest + len(folded)) :]
     return None
+
+
+def advertised(text: str, rules: Advertising) -> str | None:
+    """The fingerprint of the text behind its advertising label; None where it bears none.
+
+    So that the same text is known again when it comes without the label.
+    """
+    rest = without_label(text, rules)
+    return None if rest is None else fingerprint(rest)
 
 
 @lru_cache(maxsize=1 << 10)

@@ -13,6 +13,7 @@ from streams.contracts.decisions import (
     CheckRecord,
     Decision,
     FailBasis,
+    Gate,
     Mode,
     Reason,
     RouteSeen,
@@ -21,6 +22,7 @@ from streams.contracts.decisions import (
     Versions,
 )
 from streams.contracts.messages import Leg, Message
+from streams.engine.advertising import advertised
 from streams.engine.allowlist import allows
 from streams.engine.case import LONG_AGO, Case, effective_time
 from streams.engine.checks import run_checks
@@ -156,6 +158,7 @@ class Decider:
             route=RouteSeen(relay_id=message.route.relay_id),
             subjects=listed_subjects(case),
             fingerprint=mark,
+            advertised=advertised(message.content.text, pack.advertising),
             versions=self._versions(case.policy, case.versions_read(), raw),
         )
 
@@ -190,8 +193,9 @@ def objections_of(
 def _sanction_objections(stopped: list[Hit], policy: Policy) -> list[Objection]:
     found: list[Objection] = []
     for hit in stopped:
-        mode = mode_of(policy, "DIRECTIVE" if hit.directive else "SANCTION")
-        found.append(Objection(hit.entry.reason, "directive" if hit.directive else "reputation", mode, hit.action))
+        mode = mode_of(policy, "DIRECTIVE" if hit.directive else "SANCTION", hit.cap)
+        gate: Gate = "directive" if hit.directive else "reputation"
+        found.append(Objection(hit.entry.reason, gate, mode, hit.action, hit.cap))
     return found
 
 

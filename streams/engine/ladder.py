@@ -17,7 +17,7 @@ from streams.engine.pack import Pack, Thresholds
 from streams.engine.policy import Policy
 from streams.engine.reputation import STRICTNESS
 from streams.engine.sanctioning import reason_rank
-from streams.engine.tally import MAX_VOTERS, WINDOWS, Tally, delivered, reporters
+from streams.engine.tally import MAX_VOTERS, WINDOWS, Tally, delivered, reporters, voters
 
 NEVER = -(2**53)
 PPM = 1_000_000
@@ -52,7 +52,7 @@ def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int)
         if epoch in by_rate and (epoch - 1 <= closed_through or epoch <= state.judged):
             bases.append("rate")
             state.judged = max(state.judged, epoch)
-        cleared, warned = _before(state.findings, epoch, pack)
+        cleared, warned = _before(state, epoch, pack)
         if epoch <= cleared:
             continue
         for reached in _reached(state, bases, epoch, cleared, pack):
@@ -95,17 +95,39 @@ def _reached_in(finding: Finding, pack: Pack) -> int:
     return epoch_of(finding.from_ms, pack.epoch_ms) - 2
 
 
-def _before(findings: list[Finding], epoch: int, pack: Pack) -> tuple[int, bool]:
-    """(votes up to this epoch are spent, whether a warning was given since): renewal needs fresh votes."""
+def supporters(state: Tally, name: str, pack: Pack) -> list[str]:
+    """The voters whose votes made the subject's finding of this id, sorted; those that are still held."""
+    finding = next((f for f in state.findings if f.finding_id == name), None)
+    if finding is None:
+        return []
+    epoch = _reached_in(finding, pack)
+    basis: Basis = "rate" if "ppm" in finding.counts else "count"
+    window = finding.reason.rpartition("_")[2].lower()
+    if window not in WINDOWS:
+        return []
+    end = start_of(epoch + (basis == "count"), pack.epoch_ms)
+    cleared, _ = _before(state, epoch, pack)
+    return sorted(voters(state, basis, window, end, epoch, cleared, pack.time_zone))
+
+
+def _before(state: Tally, epoch: int, pack: Pack) -> tuple[int, bool]:
+    """(votes up to this epoch are spent, whether a warning was given since): renewal needs fresh votes.
+
+    Spent by a block that ran its time, or up to the decision that overturned or lifted a sanction, but only for what
+    comes after that decision: what stood until then stays as it was.
+    """
+    reviewed = {name: n for name, n in state.cleared.items() if n < epoch}
     cleared, warned = NEVER, False
-    for finding in findings:
+    for finding in state.findings:
         if _reached_in(finding, pack) >= epoch:
             continue
-        if STRICTNESS[finding.step] >= STRICTNESS["TEMP_BLOCK"] and finding.to_ms is not None:
-            cleared, warned = epoch_of(finding.to_ms, pack.epoch_ms), False
+        if finding.finding_id in reviewed:
+            cleared, warned = max(cleared, reviewed[finding.finding_id]), False
+        elif STRICTNESS[finding.step] >= STRICTNESS["TEMP_BLOCK"] and finding.to_ms is not None:
+            cleared, warned = max(cleared, epoch_of(finding.to_ms, pack.epoch_ms)), False
         elif finding.step == "WARN":
             warned = finding.to_ms is None or finding.to_ms > start_of(epoch, pack.epoch_ms)
-    return cleared, warned
+    return max(cleared, *reviewed.values(), NEVER), warned
 
 
 def _reached(state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: Pack) -> list[Reached]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from streams.contracts.decisions import Decision, FailBasis
 from streams.engine.epochs import epoch_of
+from streams.engine.reputation import LABELLED
 from streams.engine.subjects import clear_subjects, pair_subject
 
 #: Code → what its FAIL rested on → messages.
@@ -14,7 +15,11 @@ Sums = dict[tuple[str, int], int]
 
 
 def metered(decision: Decision, epoch_ms: int, sums: Sums) -> None:
-    """Add a decision to the sums (in place): termination leg, verdict ALLOW, each clear subject."""
+    """Add a decision to the sums (in place): termination leg, verdict ALLOW, each clear subject; and a text that bears
+    the advertising label, wherever it came and whatever became of it."""
+    if decision.advertised is not None:
+        labelled = (LABELLED + decision.advertised, epoch_of(decision.event_time_ms, epoch_ms))
+        sums[labelled] = sums.get(labelled, 0) + 1
     if decision.verdict != "ALLOW" or decision.leg != "termination":
         return
     epoch = epoch_of(decision.event_time_ms, epoch_ms)

@@ -91,6 +91,18 @@ class Breaker(PackPart, frozen=True, kw_only=True):
     trial_ms: int = 30_000
 
 
+class Appeals(PackPart, frozen=True, kw_only=True):
+    """How long a person's sanction is announced ahead, an appeal may be filed, and its decision may take.
+
+    suspend_on_appeal: the first appeal against a carrier's sanction suspends it until it is decided.
+    """
+
+    notice_ms: int = 0
+    appeal_ms: int = 30 * 86_400_000
+    decide_ms: int = 7 * 86_400_000
+    suspend_on_appeal: bool = False
+
+
 class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million."""
 
@@ -115,6 +127,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     thresholds: dict[str, Thresholds] = {}
     ladder: Ladder = Ladder()
     breaker: Breaker = Breaker()
+    appeals: Appeals = Appeals()
     not_spam: tuple[str, ...] = ("not_spam",)
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from streams.engine.timeline import all_current, counts_since, current
 from streams.engine.view import View
 
 PackData = Mapping[str, Any]
+YEAR_MS = 366 * 86_400_000
 
 
 class Policy(msgspec.Struct, frozen=True, eq=False):
@@ -133,6 +134,9 @@ def _validate(pack: Pack) -> None:
     _validate_words(pack)
     _validate_breaker(pack)
     _validate_advertising(pack.advertising)
+    times = pack.appeals
+    if min(times.notice_ms, times.appeal_ms, times.decide_ms) < 0 or max(times.appeal_ms, times.decide_ms) > YEAR_MS:
+        raise ValueError("appeals: notice_ms, appeal_ms and decide_ms are 0 to a year, in ms")
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):
             _validate_window(subject, *window)

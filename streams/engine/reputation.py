@@ -5,29 +5,35 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from streams.contracts.decisions import Action
+from streams.contracts.decisions import Action, Mode
 from streams.contracts.reputation import SanctionEntry
+from streams.engine.advertising import is_advertisement
 from streams.engine.case import Case
 from streams.engine.epochs import epoch_of
+from streams.engine.fingerprint import fingerprint
 
+#: Subjects of texts that were seen with an advertising label, by fingerprint; a row under one means that it was.
+LABELLED = "labelled:"
 STRICTNESS = {"RELIEF": -1, "OBSERVE": 0, "WARN": 1, "THROTTLE": 2, "TEMP_BLOCK": 3, "BLOCK": 4}
 
 
 class Hit(NamedTuple):
-    """A sanction that stops this message. others: of a campaign by its bands, the sanctions of the other bands."""
+    """A sanction that stops this message. others: of a campaign by its bands, the sanctions of the other bands.
+    cap: LABEL where it is not known whether the sanction covers the message."""
 
     kind: str
     entry: SanctionEntry
     action: Action
     directive: bool
     others: tuple[str, ...] = ()
+    cap: Mode = "BLOCK"
 
 
 def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit]:
     """The sanctions that stop the message, the strictest of each subject.
 
     A campaign sanction never touches a message whose route binding is PASS: a copied bank template must not block
-    the bank. WARN and OBSERVE stop nothing.
+    the bank. WARN and OBSERVE stop nothing, nor does what an appeal suspends.
     """
     found: list[Hit] = []
     for subject in subjects:
@@ -35,9 +41,9 @@ def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit
         if not standing:
             continue
         kind = subject.partition(":")[0]
-        entries = [e for e in standing if _in_scope(e, case)]
         if kind == "campaign" and genuine_route:
             continue
+        entries = _counting(standing, case)
         for directive in (True, False):
             side = [e for e in entries if (e.authority == "regulator") is directive]
             hit = _strictest(case, kind, side, directive)
@@ -50,30 +56,64 @@ def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
     """The sanction on a campaign that the text is an edited copy of: so many of its bands are under one, as the pack
     says. What then holds is what that many bands have at least. One band that an honest text shares does nothing.
     """
-    standing = [[e for e in case.sanctions(subject) if _in_scope(e, case)] for subject in subjects]
+    standing = [_counting(case.sanctions(subject), case) for subject in subjects]
     found: list[Hit] = []
     for directive in (True, False):
         sides = ([e for e in entries if (e.authority == "regulator") is directive] for entries in standing)
         stopped = [hit for side in sides if (hit := _strictest(case, "campaign", side, directive)) is not None]
         if len(stopped) >= case.pack.matching_bands:
-            stopped.sort(key=lambda hit: (-STRICTNESS[hit.entry.step], hit.entry.sanction_id))
+            stopped.sort(key=lambda hit: (hit.cap != "BLOCK", -STRICTNESS[hit.entry.step], hit.entry.sanction_id))
             holds = stopped.pop(case.pack.matching_bands - 1)
             found.append(holds._replace(others=tuple(hit.entry.sanction_id for hit in stopped)))
     return found
 
 
+def paused(entry: SanctionEntry, e_ms: int) -> bool:
+    """Whether an appeal suspends the sanction at event time e."""
+    return any(
+        a.paused_from_ms is not None
+        and a.paused_from_ms <= e_ms
+        and (a.paused_to_ms is None or e_ms < a.paused_to_ms)
+        for a in entry.appeals
+    )  # fmt: skip
+
+
+def _counting(standing: list[SanctionEntry], case: Case) -> list[SanctionEntry]:
+    return [e for e in standing if _in_scope(e, case) and not paused(e, case.e_ms)]
+
+
 def _strictest(case: Case, kind: str, entries: list[SanctionEntry], directive: bool) -> Hit | None:
+    unsure: Hit | None = None
     for entry in sorted(entries, key=lambda e: (-STRICTNESS[e.step], e.sanction_id)):
-        if STRICTNESS[entry.step] >= STRICTNESS["TEMP_BLOCK"]:
-            return Hit(kind, entry, "REJECT", directive)
-        if entry.step == "THROTTLE" and _throttled(case, entry.share_permille):
-            return Hit(kind, entry, "THROTTLE", directive)
-    return None
+        action: Action = "REJECT"
+        if STRICTNESS[entry.step] < STRICTNESS["TEMP_BLOCK"]:
+            if entry.step != "THROTTLE" or not _throttled(case, entry.share_permille):
+                continue
+            action = "THROTTLE"
+        covered = True if entry.scope.purpose is None else _advertising(case)
+        if covered:
+            return Hit(kind, entry, action, directive)
+        if covered is None and unsure is None:
+            unsure = Hit(kind, entry, action, directive, cap="LABEL")
+    return unsure
 
 
 def _in_scope(entry: SanctionEntry, case: Case) -> bool:
     scope, message = entry.scope, case.message
     return (not scope.legs or message.leg in scope.legs) and (not scope.channels or message.channel in scope.channels)
+
+
+def _advertising(case: Case) -> bool | None:
+    """Stamped so, labelled, or a text that was ever seen labelled; None: nobody said what it is.
+
+    A text is known by its fingerprint without the label: what was sent as advertising is advertising without it.
+    """
+    message = case.message
+    said = is_advertisement(message.purpose, message.content.text, case.pack.advertising)
+    if said:
+        return True
+    mark = fingerprint(message.content.text)
+    return True if mark is not None and case.sanctions(LABELLED + mark) else said
 
 
 def _throttled(case: Case, share_permille: int) -> bool:

@@ -44,6 +44,7 @@ class Tally(msgspec.Struct, kw_only=True):
     comes late leaves out what came after its epoch. applied: decisions partition → [next offset applied, epochs that
     the delta ending there was applied for]; one transaction of the meter may have a delta for each of two epochs.
     closed_at: offset (in the subject's partition of traffic) of the watermark that had it judged last.
+    cleared: sanction → epoch of the decision that overturned or lifted it; votes up to then are spent after it.
     """
 
     subject: str
@@ -56,6 +57,7 @@ class Tally(msgspec.Struct, kw_only=True):
     withdrawn: list[Finding] = []
     judged: int = -(2**53)
     closed_at: int = -1
+    cleared: dict[str, int] = {}
     newest_ms: int = 0
 
 
@@ -105,14 +107,22 @@ def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
 def reporters(
     state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, time_zone: str
 ) -> tuple[int, int]:
-    """(distinct voters, their weight in permille): the union over the window's buckets that ends at `end_ms`,
-    of votes that count in an epoch with `after < epoch <= through`. Several votes of one voter: the smallest weight."""
+    """(distinct voters, their weight in permille): see `voters`."""
+    united = voters(state, basis, window, end_ms, through, after, time_zone)
+    return len(united), sum(united.values())
+
+
+def voters(
+    state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, time_zone: str
+) -> dict[str, int]:
+    """Voter → weight in permille: the union over the window's buckets that ends at `end_ms`, of votes that count in an
+    epoch with `after < epoch <= through`. Several votes of one voter: the smallest weight."""
     united: dict[str, int] = {}
-    for voters in _in_window(state.voters.get(basis, {}), window, end_ms, time_zone):
-        for voter, (epoch, weight) in voters.items():
+    for bucket in _in_window(state.voters.get(basis, {}), window, end_ms, time_zone):
+        for voter, (epoch, weight) in bucket.items():
             if after < epoch <= through:
                 united[voter] = min(weight, united.get(voter, weight))
-    return len(united), sum(united.values())
+    return united
 
 
 def delivered(state: Tally, window: str, end_ms: int, pack: Pack) -> int:
@@ -182,3 +192,4 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
         state.epochs[basis] = [n for n in epochs if n >= epoch_of(oldest, pack.epoch_ms)]
     state.findings = [f for f in state.findings if f.to_ms is None or f.to_ms >= oldest]
     state.withdrawn = [f for f in state.withdrawn if f.from_ms >= oldest]
+    state.cleared = {name: n for name, n in state.cleared.items() if n >= epoch_of(oldest, pack.epoch_ms)}

@@ -6,9 +6,14 @@ States are changed in place; who keeps them hands in its own copy.
 
 from __future__ import annotations
 
+import hashlib
+
+from streams.contracts.appeals import Outcome, Review
 from streams.contracts.reputation import Finding, Traffic, Vote
-from streams.engine.ladder import NEVER, emitted, evaluate, pending
+from streams.engine.epochs import effect_of, start_of
+from streams.engine.ladder import NEVER, emitted, evaluate, pending, sanction_id, supporters
 from streams.engine.policy import Policy
+from streams.engine.reputation import LABELLED
 from streams.engine.tally import Tally, add_traffic, add_vote
 
 
@@ -21,6 +26,8 @@ def on_vote(state: Tally, vote: Vote, policy: Policy, closed_through: int) -> li
 
 def on_traffic(state: Tally, delta: Traffic, policy: Policy, closed_through: int) -> list[Finding]:
     """Add what was delivered, and judge what waited for epochs that are closed by now."""
+    if delta.subject.startswith(LABELLED):
+        return _labelled(state, delta, policy)
     add_traffic(state, delta, policy.pack)
     first = pending(state, closed_through)
     if first is not None:
@@ -37,3 +44,49 @@ def on_closed(state: Tally, policy: Policy, closed_through: int, at: int = 0) ->
     state.closed_at = at
     evaluate(state, policy, epoch, closed_through)
     return emitted(state, epoch, policy.pack)
+
+
+def on_review(
+    state: Tally, review: Review, policy: Policy, closed_through: int
+) -> tuple[list[Finding], list[Outcome]]:  # fmt: skip
+    """A sanction was overturned, confirmed or lifted: votes up to then are spent unless it was confirmed, and an appeal
+    says of each voter behind it whether it was right."""
+    outcomes: list[Outcome] = []
+    if review.result != "lifted":
+        outcomes = [_outcome(review, voter) for voter in supporters(state, review.sanction_id, policy.pack)]
+    if review.result == "confirmed":
+        return [], outcomes
+    state.cleared[review.sanction_id] = min(review.epoch, state.cleared.get(review.sanction_id, review.epoch))
+    evaluate(state, policy, review.epoch + 1, closed_through)
+    return emitted(state, review.epoch + 1, policy.pack), outcomes
+
+
+def _outcome(review: Review, voter: str) -> Outcome:
+    named = f"{review.review_id}/{voter}".encode("utf-8", "replace")
+    return Outcome(
+        outcome_id=hashlib.sha256(named).hexdigest()[:20],
+        reporter=voter,
+        subject=review.subject,
+        sanction_id=review.sanction_id,
+        overturned=review.result == "overturned",
+        recorded_at_ms=review.recorded_at_ms,
+    )
+
+
+def _labelled(state: Tally, delta: Traffic, policy: Policy) -> list[Finding]:
+    """A text was seen with the advertising label; only the first epoch in which it was matters."""
+    epoch_ms = policy.pack.epoch_ms
+    found = Finding(
+        subject=delta.subject,
+        finding_id=sanction_id(delta.subject, "OBSERVE", 0),
+        source="tally",
+        step="OBSERVE",
+        from_ms=effect_of(delta.epoch, epoch_ms),
+        recorded_at_ms=start_of(delta.epoch + 1, epoch_ms),
+        reason="ADVERTISED",
+        version=1,
+    )
+    if any(held.from_ms < found.from_ms for held in state.findings):
+        return []
+    state.findings = [found]
+    return [found]

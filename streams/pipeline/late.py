@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Beat, Heartbeat
+from streams.contracts.reputation import AppealState, SanctionEntry
 from streams.replica.changes import Applied, changed_at_ms
 
 NEVER_MS = 2**53
@@ -30,9 +33,27 @@ def _entry_from(entry: Entry, before: Iterable[Entry]) -> int:
     held = next((e for e in before if _name(e) == _name(entry)), None)
     if held is None:
         return begins
-    # Only an end may change in an entry that is held: what differs begins where the earlier of both ends is.
+    # Only an end may change in an entry that is held, and what an appeal suspends: what differs begins where the
+    # earlier of both ends is.
     ends = [e.to_ms for e in (held, entry) if e.to_ms is not None]
-    return max(begins, min(ends, default=begins))
+    end_ms = max(begins, min(ends, default=begins))
+    if isinstance(held, SanctionEntry) and isinstance(entry, SanctionEntry) and held.appeals != entry.appeals:
+        same = held == msgspec.structs.replace(entry, appeals=held.appeals)
+        return min(_paused_from(held.appeals, entry.appeals), NEVER_MS if same else end_ms)
+    return end_ms
+
+
+def _paused_from(before: tuple[AppealState, ...], after: tuple[AppealState, ...]) -> int:
+    """Where a suspension begins or ends that did not before."""
+    held = {a.appeal_id: (a.paused_from_ms, a.paused_to_ms) for a in before}
+    found = NEVER_MS
+    for appeal in after:
+        old_from, old_to = held.get(appeal.appeal_id, (None, None))
+        if old_from != appeal.paused_from_ms:
+            found = min(found, *(t for t in (old_from, appeal.paused_from_ms) if t is not None))
+        elif old_to != appeal.paused_to_ms:
+            found = min(found, *(t for t in (old_to, appeal.paused_to_ms) if t is not None))
+    return found
 
 
 def _name(entry: Entry) -> tuple[int, str | None]:

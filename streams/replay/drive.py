@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from streams.contracts.appeals import Appeal
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
+from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.engine.epochs import epoch_of
 from streams.engine.intake import InvalidEvent, read_message
 from streams.replay.embedded import Embedded
 
-Control = RegistryValue | PolicyRow | Directive | Report | SettingsRequest
+Control = RegistryValue | PolicyRow | Directive | Finding | Appeal | Report | SettingsRequest
 
 
 class Raw(NamedTuple):
@@ -97,6 +99,10 @@ class Drive:
                 self.embedded.policy(record)
             elif isinstance(record, Directive):
                 self.embedded.directive(record)
+            elif isinstance(record, Finding):
+                self.embedded.order(record)
+            elif isinstance(record, Appeal):
+                self.embedded.appeal(record)
             elif isinstance(record, Report):
                 self.embedded.report(record)
             elif isinstance(record, SettingsRequest):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streams.contracts.appeals import Appeal, Notice, Outcome, Review
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Manifest, RegistryValue, key_of
@@ -16,7 +17,9 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding, SanctionRow, Traffic
 from streams.contracts.settings import SettingsRequest
+from streams.engine import appealing
 from streams.engine.attribution import attribute
+from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
 from streams.engine.directing import direct
 from streams.engine.epochs import epoch_of
@@ -25,11 +28,10 @@ from streams.engine.metering import Sums, metered
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.registry import counts_from, merge
-from streams.engine.sanctioning import impose
 from streams.engine.settling import settle
 from streams.engine.skeleton import skeletons_of
 from streams.engine.tally import Tally
-from streams.engine.tallying import on_closed, on_traffic, on_vote
+from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
 
@@ -38,13 +40,16 @@ from streams.replica.memory import MemoryReplica
 class Embedded:
     """One carrier's gate in memory. Records go in by `ingested_at` epoch; `begin` moves to the next one.
 
-    sanctions: the rows as the public topic would hold them. findings, late: for the summary.
+    sanctions: the rows as the public topic would hold them. findings, late: for the summary. notices: by id, each as it
+    was said last. outcomes: of appeals, for the reporters.
     """
 
     policies: Policies
     keys: Keys
     view: MemoryReplica = field(default_factory=lambda: MemoryReplica(skeletons_of))
     findings: list[Finding] = field(default_factory=list)
+    notices: dict[str, Notice] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
     late_enforcement: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +60,7 @@ class Embedded:
         self._waiting: set[str] = set()
         self._seen: set[str] = set()
         self._sanctions: dict[str, SanctionRow] = {}
+        self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._epoch: int | None = None
         self._high_ms = -(2**53)
@@ -82,6 +88,11 @@ class Embedded:
         for subject in sorted(self._waiting):
             self._found(on_closed(self._tallies[subject], policy, epoch - 1))
         self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}
+        for subject, row in sorted(self._appealed.items()):
+            for entry, appeal in appealing.open_appeals(row):
+                if appeal.decide_by_ms <= epoch * self.epoch_ms:
+                    notice = overdue(subject, entry, appeal)
+                    self.notices[notice.notice_id] = notice
 
     def feed(self, value: RegistryValue) -> None:
         """A feed's row, heartbeat or manifest. Raises RowRefused."""
@@ -111,6 +122,15 @@ class Embedded:
             if request.recorded_at_ms <= self._high_ms:
                 self.late_enforcement += 1
             self._apply("settings", request.recipient, self._encode(row))
+
+    def order(self, finding: Finding) -> None:
+        """A person's order, as `dualblock sanction` writes it. Raises FindingRefused."""
+        self._found([finding])
+
+    def appeal(self, appeal: Appeal) -> None:
+        """A filing or a decision. Raises FindingRefused."""
+        policy = self.policies.at(self.view, appeal.recorded_at_ms)
+        self._found([appealing.finding_of(appeal, policy.pack.epoch_ms)])
 
     def report(self, report: Report) -> None:
         """A person's report; a report id counts once. Raises ReportRefused."""
@@ -150,13 +170,28 @@ class Embedded:
     def _found(self, findings: list[Finding]) -> None:
         for finding in findings:
             held = self.view.sanctions(finding.subject)
-            row = impose(held, finding)
+            pack = self.policies.at(self.view, finding.recorded_at_ms).pack
+            row, notices, review, counts = act_on(held, finding, pack)
+            self.notices |= {notice.notice_id: notice for notice in notices}
             if row != held:
                 self.findings.append(finding)
-                if max(finding.from_ms, finding.recorded_at_ms) <= self._high_ms:
+                if max(counts.from_ms, counts.recorded_at_ms) <= self._high_ms:
                     self.late_enforcement += 1
                 self._sanctions[finding.subject] = row
+                if appealing.open_appeals(row):
+                    self._appealed[finding.subject] = row
+                else:
+                    self._appealed.pop(finding.subject, None)
                 self._apply("sanctions", finding.subject, self._encode(row))
+            if review is not None:
+                self._reviewed(review)
+
+    def _reviewed(self, review: Review) -> None:
+        policy = self.policies.at(self.view, review.recorded_at_ms)
+        closed = epoch_of(review.recorded_at_ms, policy.pack.epoch_ms) - 1
+        found, outcomes = on_review(self._tally(review.subject), review, policy, closed)
+        self.outcomes += outcomes
+        self._found(found)
 
     def _apply(self, entity: Entity, key: str, value: bytes, partition: int = 0) -> None:
         self._offset += 1

@@ -28,18 +28,20 @@ class Inputs:
     reports: tuple[str, ...] = ()
     directives: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    orders: tuple[str, ...] = ()
+    appeals: tuple[str, ...] = ()
     policy: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises InputError when a file is missing or stdin is named twice."""
-        check_files((self.registry, self.reports, self.directives, self.settings, self.policy, self.messages))
+        control = (self.registry, self.reports, self.directives, self.orders, self.appeals, self.settings, self.policy)
+        check_files((*control, self.messages))
 
     def control(self, refused: Callable[[Refused], None]) -> list[Timed]:
         """All control records; broken lines go to `refused`."""
         kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
             ("policy", self.policy), ("registry", self.registry), ("directives", self.directives),
-            ("settings", self.settings),
-            ("reports", self.reports),
+            ("orders", self.orders), ("appeals", self.appeals), ("settings", self.settings), ("reports", self.reports),
         )  # fmt: skip
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]
 
@@ -87,6 +89,7 @@ def replay(
                     "messages": messages,
                     "sanctions": sum(len(row.timeline) for row in rows),
                     "findings": len(embedded.findings),
+                    "notices": len(embedded.notices),
                     "late_enforcement": embedded.late_enforcement,
                     "jurisdiction": jurisdiction,
                     "versions": {"engine": ENGINE_VERSION, "data": DATA_VERSION},

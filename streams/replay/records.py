@@ -7,14 +7,16 @@ from typing import Literal
 
 import msgspec
 
+from streams.contracts.appeals import Appeal
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reports import Directive, Report
+from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.replay.drive import Control, Raw, Refused, Timed
 
-Kind = Literal["registry", "reports", "directives", "settings", "policy"]
+Kind = Literal["registry", "reports", "directives", "orders", "appeals", "settings", "policy"]
 
 #: No single control record is anywhere near this; a line beyond it is no record.
 MAX_BYTES = 8 << 20
@@ -34,6 +36,8 @@ _MANIFEST = msgspec.json.Decoder(Manifest)
 _REPORT = msgspec.json.Decoder(Report)
 _DIRECTIVE = msgspec.json.Decoder(Directive)
 _SETTINGS = msgspec.json.Decoder(SettingsRequest)
+_ORDER = msgspec.json.Decoder(Finding)
+_APPEAL = msgspec.json.Decoder(Appeal)
 _POLICY = msgspec.json.Decoder(PolicyRow)
 
 
@@ -50,6 +54,8 @@ _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "reports": _REPORT.decode,
     "directives": _DIRECTIVE.decode,
     "settings": _SETTINGS.decode,
+    "orders": _ORDER.decode,
+    "appeals": _APPEAL.decode,
     "policy": _POLICY.decode,
 }
 
@@ -61,7 +67,7 @@ def taken_at(record: Control) -> int:
     """
     if isinstance(record, Report):
         return record.ingested_at_ms
-    if isinstance(record, Directive | SettingsRequest):
+    if isinstance(record, Directive | Finding | Appeal | SettingsRequest):
         return record.recorded_at_ms
     if isinstance(record, Manifest):
         return record.from_ms

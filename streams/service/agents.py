@@ -1,10 +1,11 @@
-"""The agents' process: one Faust app with four agents, and a replica of registry and policy of its own."""
+"""The agents' process: one Faust app with all agents, and a replica of registry and policy of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from streams.agents.app import AgentApp, AgentSettings, CrashPoint, create_app
+from streams.agents.appeals import AppealAgent
 from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
@@ -20,6 +21,7 @@ from streams.engine.view import View
 from streams.pipeline.replicator import Replicator
 from streams.service import wiring
 from streams.service.security import credentials
+from streams.telemetry.metrics import gauge
 
 
 def no_crash(point: CrashPoint) -> None:
@@ -48,16 +50,22 @@ class ReplicaFollower:
 
 
 def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
-    """The four agents. Raises ConfigError."""
+    """The agents. Raises ConfigError."""
     names, keys, policies = Names(settings.prefix), wiring.keys(settings), wiring.policies(settings)
     return (
         ReportAgent(names, policies, keys),
         TallyAgent(names, policies, settings.partitions.messages),
-        SanctionAgent(names),
+        SanctionAgent(names, policies, _appeals),
+        AppealAgent(names, policies),
         DirectiveAgent(names, policies, keys),
         SettingsAgent(names),
         BreakerAgent(names, policies),
     )
+
+
+def _appeals(open_now: int, overdue_now: int) -> None:
+    gauge("open_appeals", open_now, step="sanctions")
+    gauge("overdue_appeals", overdue_now, step="sanctions")
 
 
 def build_agents(

@@ -54,6 +54,10 @@ GaugeName = Literal[
     "fuse_open_partitions",
     # Highest event time processed, seconds since 1970. step
     "event_time_seconds",
+    # Appeals that nobody has decided yet. step
+    "open_appeals",
+    # Of them those whose time for a decision has run out, by closed epochs: alert at 1. step
+    "overdue_appeals",
 ]
 
 _LABELS: dict[str, tuple[str, ...]] = {
@@ -78,6 +82,8 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "ready": ("step",),
     "fuse_open_partitions": ("step",),
     "event_time_seconds": ("step",),
+    "open_appeals": ("step",),
+    "overdue_appeals": ("step",),
 }
 NAMESPACE = "dualblock"
 

@@ -9,6 +9,7 @@ from streams.contracts.messages import Message
 from streams.contracts.reputation import SanctionEntry, SanctionRow
 from streams.engine.fingerprint import fingerprint
 from streams.engine.pseudonym import state_pseudonym
+from streams.engine.reputation import LABELLED
 from streams.engine.subjects import campaign_subject
 from tests.engine.kit import BANK, HOUR, KEYS, MINUTE, PHONE, T, a2p, decide, message, number, sanction, sender, view
 
@@ -133,3 +134,62 @@ def test_a_retry_keeps_its_first_id_and_has_a_new_chance_in_the_next_epoch() -> 
 def test_a_throttle_says_try_later() -> None:
     found = decide(a2p(), view(sanctions=[sanction(HERE, "THROTTLE", share_permille=1000)]))
     assert (found.verdict, found.action) == ("BLOCK", "THROTTLE")
+
+
+AD, LABELS = {"scope": {"purpose": "advertising"}}, "ALLOW default LABEL"
+STAMPED: list[tuple[str, dict[str, Any], str]] = [
+    ("stamped so", {"purpose": "advertising"}, "BLOCK sanction REJECT"),
+    ("stamped as something else", {"purpose": "transactional"}, "ALLOW default DELIVER"),
+    ("nobody said", {}, LABELS),
+    ("labelled", {"text": "(광고) 가을 할인"}, "BLOCK sanction REJECT"),
+    ("labelled, whatever is stamped", {"text": "(광고) 가을", "purpose": "personal"}, "BLOCK sanction REJECT"),
+    ("a text seen labelled", {"text": TEXT}, "BLOCK sanction REJECT"),
+    ("a text seen labelled, stamped as something else", {"text": TEXT, "purpose": "transactional"},
+     "BLOCK sanction REJECT"),
+    ("another text", {"text": "your code is 1234"}, LABELS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "over", "expected"), STAMPED, ids=[c[0] for c in STAMPED])
+def test_advertising_only(what: str, over: dict[str, Any], expected: str) -> None:
+    seen = sanction(LABELLED + (fingerprint(TEXT) or ""), "OBSERVE")
+    found = decide(a2p(**over), view(sanctions=(row_of(AD), seen)))
+    assert f"{found.verdict} {found.won} {found.action}" == expected
+
+
+def row_of(*entries: dict[str, Any]) -> SanctionRow:
+    every = [
+        {"sanction_id": f"s{n}", "step": "TEMP_BLOCK", "from_ms": T - HOUR, "reason": "R"} | over
+        for n, over in enumerate(entries)
+    ]
+    return SanctionRow(subject=HERE, timeline=tuple(msgspec.convert(e, SanctionEntry) for e in every))
+
+
+def test_a_text_that_was_labelled_later_was_not_seen_yet() -> None:
+    seen = sanction(LABELLED + (fingerprint(TEXT) or ""), "OBSERVE", from_ms=T + 1)
+    assert decide(a2p(text=TEXT), view(sanctions=(row_of(AD), seen))).action == "LABEL"
+
+
+def test_what_may_be_covered_hides_nothing_that_is() -> None:
+    throttle = {"step": "THROTTLE", "share_permille": 1000}
+    assert decide(a2p(), view(sanctions=(row_of(AD, throttle),))).action == "THROTTLE"
+
+
+def test_the_purpose_of_no_sanction_is_not_asked() -> None:
+    read = decide(a2p(text=TEXT), view(sanctions=(row_of({}),))).versions.read
+    assert read == decide(a2p(text=TEXT, purpose="advertising"), view(sanctions=(row_of({}),))).versions.read
+
+
+def test_a_labelled_text_is_named_by_the_rest_of_it() -> None:
+    assert decide(a2p(text=f"(광고) {TEXT}"), view()).advertised == fingerprint(TEXT)
+    assert decide(a2p(text=TEXT), view()).advertised is None
+
+
+@pytest.mark.parametrize(("from_ms", "to_ms", "expected"), [
+    (T, None, ALLOWED), (T, T + 1, ALLOWED), (T + 1, None, SANCTION), (T - 1, T, SANCTION), (None, None, SANCTION),
+])  # fmt: skip
+def test_what_an_appeal_suspends_does_not_count(from_ms: int | None, to_ms: int | None, expected: str) -> None:
+    state = {
+        "appeal_id": "a1", "filed_at_ms": T - HOUR, "decide_by_ms": T, "paused_from_ms": from_ms, "paused_to_ms": to_ms,
+    }  # fmt: skip
+    assert answer(a2p(), row_of({"appeals": [state]})) == expected

@@ -8,7 +8,7 @@ import pytest
 
 from streams.contracts.reports import Directive
 from streams.contracts.reputation import Finding, SanctionRow
-from streams.engine.sanctioning import directive_id, finding_of, impose
+from streams.engine.sanctioning import FindingRefused, directive_id, finding_of, impose
 from streams.engine.timeline import all_current
 from tests.engine.kit import DAY, HOUR, T, raw
 
@@ -23,10 +23,11 @@ def finding(name: str = "f1", **over: Any) -> Finding:
     return Finding(**(fields | over))
 
 
-def release(of: str, at: int = T + HOUR) -> Finding:
+def release(of: str, at: int = T + HOUR, **over: Any) -> Finding:
     return finding(
-        "release-" + of, source="directive", step="OBSERVE", releases=of, from_ms=at, to_ms=None, reason="RELEASED"
-    )
+        "release-" + of, source="directive", step="OBSERVE", releases=of, from_ms=at, to_ms=None, reason="RELEASED",
+        **over,
+    )  # fmt: skip
 
 
 def row(*findings: Finding) -> SanctionRow:
@@ -47,6 +48,14 @@ SETS: list[tuple[str, list[Finding]]] = [
     ("a block and two releases of it", [finding(), release("f1"), release("f1", T + 2 * HOUR)]),
     ("a release of what had ended", [finding(to_ms=T + 1), release("f1")]),
     ("a release before it began", [finding(), release("f1", T - 1)]),
+    ("a sanction and its next version", [finding(), finding(version=8, step="THROTTLE", from_ms=T + HOUR)]),
+    ("three versions", [finding(), finding(version=8, from_ms=T + HOUR), finding(version=9, from_ms=T + 2 * HOUR)]),
+    ("two versions and a release of both", [finding(), finding(version=8, from_ms=T + HOUR), release("f1", T + DAY)]),
+    ("a version that comes after the release", [finding(), release("f1"),
+     finding(version=8, from_ms=T + DAY, recorded_at_ms=T + 2 * HOUR)]),
+    ("a release by who may and one by who may not", [finding(), release("f1", T + DAY, authority="regulator")]),
+    ("a text seen labelled in two epochs", [finding(step="OBSERVE", version=1, to_ms=None),
+     finding(step="OBSERVE", version=1, to_ms=None, from_ms=T + HOUR, recorded_at_ms=T)]),
     ("renewal", [finding(), finding("later", from_ms=T + 3 * DAY, to_ms=T + 5 * DAY, recorded_at_ms=T + 3 * DAY)]),
 ]  # fmt: skip
 
@@ -78,6 +87,24 @@ def test_a_release_ends_exactly_one() -> None:
     held = row(finding("a"), finding("b"), release("a"))
     assert [e.sanction_id for e in all_current(held.timeline, T + HOUR - 1)] == ["a", "b"]
     assert [e.sanction_id for e in all_current(held.timeline, T + HOUR)] == ["b"]
+
+
+def test_a_higher_version_takes_over_when_it_starts_and_what_was_stays() -> None:
+    held = row(finding(), finding(version=8, step="THROTTLE", from_ms=T + HOUR, recorded_at_ms=T))
+    assert [e.step for e in all_current(held.timeline, T + HOUR - 1)] == ["TEMP_BLOCK"]
+    assert [e.step for e in all_current(held.timeline, T + HOUR)] == ["THROTTLE"]
+
+
+def test_a_lower_version_that_comes_late_does_not_come_back() -> None:
+    held = row(finding(version=8, step="THROTTLE", from_ms=T + HOUR, recorded_at_ms=T), finding())
+    assert [e.step for e in all_current(held.timeline, T + HOUR)] == ["THROTTLE"]
+
+
+def test_who_did_not_impose_it_does_not_lift_it_whichever_comes_first() -> None:
+    theirs, ours = finding(source="directive", authority="regulator"), release("f1", authority="carrier")
+    with pytest.raises(FindingRefused, match="NOT_ITS_AUTHORITY"):
+        impose(row(theirs), ours)
+    assert raw(row(ours, theirs)) == raw(row(theirs))
 
 
 def test_an_end_keeps_what_was_and_says_when_it_was_written_down() -> None:

@@ -36,6 +36,7 @@ class Sent(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    partition: int | None = None
 
 
 class Mailbox:
@@ -132,7 +133,7 @@ class SimApp:
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None, at: float | None,
         headers: list[tuple[str, bytes]] | None,
     ) -> None:  # fmt: skip
-        self.sends.append(Sent(ENTITY_OF.get(topic, topic), key, value, headers or ()))
+        self.sends.append(Sent(ENTITY_OF.get(topic, topic), key, value, headers or (), partition))
 
     def _handled(self, name: str, tp: Place, next_offset: int, event_time_ms: int | None) -> None:
         newest = max(self.handled.get(tp, ("", 0, 0))[2], event_time_ms or 0)
@@ -281,8 +282,8 @@ class AgentWorker:
         """The broker has the next `number` records."""
         for _ in range(number):
             self._crash("flush")
-            entity, key, value, headers = app.sends.popleft()
-            self.log.append(entity, key, value, None, headers)
+            entity, key, value, headers, partition = app.sends.popleft()
+            self.log.append(entity, key, value, partition, headers)
 
     def commit(self) -> None:
         """Everything sent is acknowledged, then progress says so, then the offsets are committed."""

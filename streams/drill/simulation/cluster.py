@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from streams.agents.appeals import AppealAgent
 from streams.agents.directives import DirectiveAgent
 from streams.agents.reports import ReportAgent
 from streams.agents.sanctions import SanctionAgent
@@ -123,7 +124,8 @@ class Cluster:
         return [
             ReportAgent(self._names, rules, KEYS),
             TallyAgent(self._names, rules, self.log.count("decisions")),
-            SanctionAgent(self._names),
+            SanctionAgent(self._names, rules),
+            AppealAgent(self._names, rules),
             DirectiveAgent(self._names, rules, KEYS),
         ]
 

@@ -18,6 +18,7 @@ _DECODER = msgspec.json.Decoder(Progress)
 INPUTS = (
     ("registrar", "feeds"), ("gate", "messages"), ("meter", "decisions"), ("reports", "reports"), ("tally", "votes"),
     ("tally", "traffic"), ("sanctions", "findings"), ("directives", "directives"),
+    ("tally", "reviews"), ("sanctions", "epochs"), ("appeals", "appeals"),
 )  # fmt: skip
 
 

@@ -15,9 +15,9 @@ from streams.drill.simulation.cluster import KEYS, policies
 from streams.drill.simulation.errors import Broken
 from streams.drill.simulation.log import Log
 from streams.drill.simulation.world import POLICY, record
+from streams.engine.consequences import act_on
 from streams.engine.directing import direct
 from streams.engine.policy import Policy
-from streams.engine.sanctioning import impose
 from streams.engine.tally import Tally, effective_epoch
 from streams.engine.tallying import on_closed, on_traffic, on_vote
 from streams.replica.changes import Change
@@ -45,7 +45,7 @@ def check(played: Played) -> None:
     model = _model(played, policy)
     _tallies(played, tallies, model)
     _findings(cluster.log, model)
-    _sanctions(played, model, view)
+    _sanctions(played, model, view, policy)
 
 
 def _newest(log: Log, entity: str) -> dict[bytes, bytes]:
@@ -131,14 +131,14 @@ def _findings(log: Log, model: dict[str, Tally]) -> None:
             raise Broken(f"findings: {finding_id} {'was withdrawn' if gone else 'stands'} against the model")
 
 
-def _sanctions(played: Played, model: dict[str, Tally], view: MemoryReplica) -> None:
+def _sanctions(played: Played, model: dict[str, Tally], view: MemoryReplica, policy: Policy) -> None:
     log = played.cluster.log
     rows: dict[str, SanctionRow] = {}
     found = [f for tally in model.values() for f in tally.findings]
     rules = policies()
     found += [direct(_DIRECTIVE.decode(r.value or b""), view, rules, KEYS) for _, r in log.every("directives")]
     for finding in sorted(found, key=lambda f: f.releases is not None):
-        rows[finding.subject] = impose(rows.get(finding.subject), finding)
+        rows[finding.subject] = act_on(rows.get(finding.subject), finding, policy.pack).row
     for entity in ("sanctions", "sanctions.history"):
         newest = {key.decode(): _ROW.decode(value) for key, value in _newest(log, entity).items()}
         for subject in newest.keys() | rows.keys():
