@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from streams.contracts.base import Record, encoder
 from streams.contracts.registry import Row
 from streams.engine.skeleton import skeletons_of
 from streams.pipeline.errors import TopicError, kafka_error
@@ -131,3 +132,29 @@ def view_of(connection: Connection, entities: Sequence[Entity]) -> Held:
             batch.clear()
     view.apply(batch)
     return view
+
+
+def send(connection: Connection, entity: str, records: Iterable[tuple[str, Record]]) -> int:
+    """Write records, each under its key, and wait until Kafka has them all; answers how many.
+
+    Raises TopicError when Kafka did not take one: then some may be there, and the same call writes them again.
+    """
+    failed: list[str] = []
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            failed.append(error.str())
+
+    producer = Producer({**connection.base(), "partitioner": "murmur2_random", "enable.idempotence": True})
+    encode, count = encoder().encode, 0
+    for key, record in records:
+        producer.produce(
+            connection.topic(entity), encode(record), key.encode("utf-8", "replace"), on_delivery=delivered
+        )
+        producer.poll(0)
+        count += 1
+    left = producer.flush(_TIMEOUT_S)
+    if left or failed:
+        why = failed[0] if failed else "no answer"
+        raise TopicError(f"{left + len(failed)} of {count} records did not reach {entity} ({why}): run this again.")
+    return count

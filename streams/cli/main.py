@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 from streams import __version__
-from streams.cli import broker, check, dead, demo, drill, explain, lake, policy, registry, replay, run, schemas, topics
+from streams.cli import (
+    broker,
+    check,
+    dead,
+    demo,
+    drill,
+    explain,
+    lake,
+    policy,
+    registry,
+    replay,
+    run,
+    schemas,
+    settings,
+    topics,
+)
 from streams.cli.shell import FEED, LOOK, RUN, TRY, Shell, answer, app_of, paragraphs
 
 _HELP = """
@@ -54,10 +69,10 @@ for panel, commands in (
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-for panel, groups in ((RUN, (topics, check)), (FEED, (registry, policy)), (LOOK, (dead, lake))):
+for panel, groups in ((RUN, (topics, check)), (FEED, (registry, policy, settings)), (LOOK, (dead, lake))):
     for group in groups:
         app.add_typer(group.app, rich_help_panel=panel)
-for one in (app, topics.app, check.app, registry.app, policy.app, dead.app, lake.app):
+for one in (app, topics.app, check.app, registry.app, policy.app, settings.app, dead.app, lake.app):
     for info in one.registered_commands:
         info.help = paragraphs(info.callback)
 
