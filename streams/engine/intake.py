@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from streams.contracts.messages import Leg, Message
+from streams.engine.scan import top_level
 
 MAX_BYTES = 1 << 20
+#: What is looked at of an event that is too large or broken, to answer it all the same.
+SCAN_BYTES = 1 << 16
 _DECODER = msgspec.json.Decoder(Message)
 SCHEMA_VERSION = 1
 
@@ -65,15 +68,22 @@ class Named(NamedTuple):
 
 
 def identity(raw: bytes) -> Named | None:
-    """event_id and leg of an invalid event, if they can be read: its sender is owed an answer."""
+    """event_id and leg of an invalid event, if they can be read: its sender is owed an answer.
+
+    What is too large or no JSON as a whole is read as far as it goes, within its first `SCAN_BYTES`.
+    """
+    data: Any
     try:
-        data = json.loads(raw[:MAX_BYTES])
+        data = json.loads(raw) if len(raw) <= MAX_BYTES else top_level(raw[:SCAN_BYTES])
+    except (ValueError, RecursionError):
+        data = top_level(raw[:SCAN_BYTES])
+    try:
         event_id, leg, producer, at = (data.get(k) for k in ("event_id", "leg", "producer", "ingested_at_ms"))
         if not 0 < len(event_id.encode()) <= 256:
             return None
         if not isinstance(producer, str) or not producer.encode():
             producer = "unknown"
-    except (ValueError, RecursionError, AttributeError):
+    except (ValueError, AttributeError):
         return None
     if leg not in ("origination", "termination"):
         return None

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from streams.engine.decide import Decider
-from streams.engine.intake import MAX_BYTES, InvalidEvent, identity, read_message
+from streams.engine.intake import MAX_BYTES, SCAN_BYTES, InvalidEvent, identity, read_message
+from streams.engine.scan import top_level
 from tests.engine.kit import DAY, KEYS, T, message, plain, policies, view
 
 EVENT: dict[str, Any] = plain(message(text="hello"))
@@ -117,7 +118,28 @@ IDENTITY: list[tuple[str, bytes, tuple[str, str, str, int] | None]] = [
     ("an event_id too long", event(event_id="x" * 257), None),
     ("an event_id that is a list", event(event_id=["e"]), None),
     ("half a character in it", event(event_id="\ud83d"), None),
-    ("truncated", event()[:-1], None),
+    ("truncated", event()[:-1], ("smsc1", "termination", "e1", T)),
+    ("truncated within the leg", event()[: event().index(b"termination") + 5], None),
+    ("too large", event(content={"text": "x" * 2_000_000}), ("smsc1", "termination", "e1", T)),
+    ("too large, and truncated", event(content={"text": "x" * 2_000_000})[:-9], ("smsc1", "termination", "e1", T)),
+    ("too large, named too late", b'{"content":"' + b"x" * SCAN_BYTES + b'",' + event()[1:] + b" " * MAX_BYTES, None),
+    (
+        "too large, named behind lists and objects",
+        b'{"a":[{"event_id":"no","b":["]}"]}],"c":{"leg":1,"d":"\\\\"},' + event()[1:] + b" " * MAX_BYTES,
+        ("smsc1", "termination", "e1", T),
+    ),
+    ("too large, and not UTF-8 in the name", event().replace(b'"e1"', b'"e\xff"') + b" " * MAX_BYTES, None),
+    (
+        "too large, and not UTF-8 elsewhere",
+        b'{"x":"\xff",' + event()[1:] + b" " * MAX_BYTES,
+        ("smsc1", "termination", "e1", T),
+    ),
+    ("a list without an end", b'{"a":[[[' + b"[" * 2_000_000, None),
+    (
+        "a time that is cut off",
+        b'{"event_id":"e1","leg":"termination","ingested_at_ms":17',
+        ("unknown", "termination", "e1", 0),
+    ),
     ("a list", b"[]", None),
     ("nothing", b"", None),
     ("NaN", b"NaN", None),
@@ -127,6 +149,14 @@ IDENTITY: list[tuple[str, bytes, tuple[str, str, str, int] | None]] = [
 @pytest.mark.parametrize(("what", "raw", "named"), IDENTITY, ids=[c[0] for c in IDENTITY])
 def test_whom_an_invalid_event_names(what: str, raw: bytes, named: tuple[str, str, str, int] | None) -> None:
     assert identity(raw) == named
+
+
+@pytest.mark.parametrize("cut", range(0, len(event()), 7))
+def test_what_is_read_of_a_part_is_what_the_whole_says(cut: int) -> None:
+    whole = {key: value for key, value in EVENT.items() if not isinstance(value, dict | list)}
+    part = top_level(event()[:cut])
+    assert part == {key: whole[key] for key in list(whole)[: len(part)]}
+    assert top_level(event()) == whole
 
 
 def test_a_megabyte_that_names_itself_is_answered() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 
+import msgspec
 import pytest
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from streams.contracts.messages import Content
 from streams.pipeline.dead import EXCERPT_BYTES, dead_letter, value_limit
 from streams.pipeline.fuse import Fuse
 from streams.pipeline.loop import Loop
 from streams.pipeline.step import Input
 from streams.telemetry.metrics import read as metric
+from tests.pipeline.steps import make_step, message
 from tests.pipeline.toy import Toy, create, feed, read, running, settings, until
 
 
@@ -115,6 +119,28 @@ def test_the_fuse_pauses_its_partition_alone_and_half_opens(kafka: str, topics: 
         until(lambda: (0, 50) in step.handled, 20.0, "in the end it closes")
     assert not raised
     assert sorted(int(headers(m)["offset"]) for m in letters(kafka, topics)) == list(range(50))
+
+
+def test_an_event_too_large_is_answered_if_it_names_itself(kafka: str, topics: str) -> None:
+    create(kafka, topics, messages=1, messages_dead=1, decisions=1, registry=1, policy=1, sanctions=1)
+    events = [msgspec.json.encode(msgspec.structs.replace(message(n), content=Content(text=""))) for n in range(3)]
+    much, more = b"x" * 1_500_000, b"y" * 8_600_000
+    # Larger than the dead letter topic takes, small when compressed; and one that says its name too late.
+    large = [events[0].replace(b'"text":""', b'"text":"%s"' % part) for part in (much, more)]
+    large[1] = large[1].replace(b'"e0"', b'"e1"')
+    late = b'{"more":"%s",%s' % (much, events[2][1:])
+    client = settings(kafka, topics)
+    feed(kafka, f"{topics}.messages.v1", [(0, raw) for raw in (*large, late, events[2])], **ONE_BY_ONE)
+    with running(Loop(make_step("gate", client.connection, "0"), client)) as raised:
+        until(lambda: len(read(kafka, f"{topics}.decisions.v1")) == 3)
+    assert not raised
+    made = [json.loads(m.value() or b"") for m in read(kafka, f"{topics}.decisions.v1")]
+    said = [(one["event_id"], one["verdict"], [r["code"] for r in one.get("reasons", ())]) for one in made]
+    assert said[:2] == [("e0", "ALLOW", ["EVENT_INVALID"]), ("e1", "ALLOW", ["EVENT_INVALID"])]
+    assert said[2][0] == "e2" and "EVENT_INVALID" not in said[2][2]
+    dead = read(kafka, f"{topics}.messages.dead.v1")
+    assert [m.value() for m in dead] == [large[0], large[1][:EXCERPT_BYTES], late]
+    assert [headers(m)["reason"] for m in dead] == [b"TOO_LARGE"] * 3
 
 
 @pytest.mark.parametrize(
