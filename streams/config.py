@@ -89,6 +89,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(wrong)}: only security.*, ssl.* and sasl.* settings of librdkafka go here")
         return given
 
+    @field_validator("state_dir", "publication_key_file", "state_key_file")
+    @classmethod
+    def _no_nul(cls, given: Path | None) -> Path | None:
+        if given is not None and "\x00" in str(given):
+            raise ValueError("a path holds no NUL")
+        return given
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -151,9 +158,11 @@ def load(file: Path | None = None) -> Settings:
     Raises ConfigError, one sentence a line.
     """
     data = _read(file)
-    problems = [*_misspelt()]
+    # As arguments these would steer the library: read another file, parse the command line.
+    ours = {name: value for name, value in data.items() if not name.startswith("_")}
+    problems = [*_misspelt(), *(_sentence((name,), "", "extra_forbidden") for name in data if name not in ours)]
     try:
-        settings = Settings(**data)
+        settings = Settings(**ours)
     except ValidationError as error:
         problems += [_sentence(e["loc"], e["msg"], e["type"]) for e in error.errors()]
     except ValueError as error:  # an environment variable that should be JSON
@@ -172,7 +181,7 @@ def _read(file: Path | None) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} can't be read ({error.strerror}): name an existing file with --config.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML: {error}.") from error
 
 

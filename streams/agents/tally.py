@@ -9,6 +9,7 @@ import msgspec
 from streams.agents.codec import decoded, encoded, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
+from streams.agents.errors import Refused
 from streams.agents.steps import Effect, Handled, Names, TableSpec
 from streams.contracts.appeals import Closed, Review
 from streams.contracts.reputation import WATERMARK, Finding, Traffic, Vote
@@ -99,6 +100,8 @@ class TallyAgent:
             return Handled(review.recorded_at_ms, [self._effect(partition, key, review, step)])
         delta = decoded(delivery, _TRAFFIC, "NOT_TRAFFIC")
         at_ms = delta.epoch * self._epoch_ms(view)
+        if abs(at_ms) > 2**53:
+            raise Refused("EPOCH_OUT_OF_RANGE", f"epoch {delta.epoch} is at {at_ms} ms, beyond 2**53")
         if delta.subject != WATERMARK:
             return Handled(at_ms, [self._effect(partition, key, delta, self._traffic(view, partition))])
         self._closing.mark(partition, delta)

@@ -164,9 +164,10 @@ def _fixes(files: Sequence[Path], only: Place | None) -> dict[Place, bytes]:
         place = only
         if place is None:
             left, _, right = file.stem.partition("-")
-            if not (left.isdigit() and right.isdigit()):
+            named = _digits(left), _digits(right)
+            if named[0] is None or named[1] is None:
                 raise InputError(f"{file.name} does not say which letter it repairs: name it PARTITION-OFFSET.json.")
-            place = int(left), int(right)
+            place = named[0], named[1]
         try:
             found[place] = file.read_bytes()
         except OSError as error:
@@ -215,8 +216,12 @@ def _place(letter: Letter) -> dict[str, object]:
 
 
 def _number(letter: Letter, header: str) -> int:
-    held = letter.headers.get(header, "")
-    return int(held) if held.isdigit() else 0
+    return _digits(letter.headers.get(header, "")) or 0
+
+
+def _digits(text: str) -> int | None:
+    """The number that some ASCII digits say; other digits (²) are none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _text(value: bytes | None) -> str:

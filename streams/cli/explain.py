@@ -66,7 +66,7 @@ def _find(name: str, event_id: str | None) -> Decision:
     for place, value in read_lines(name):
         try:
             found = decode(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{place} is no decision ({error}): name a decisions.ndjson.") from error
         if event_id is None or found.event_id == event_id:
             return found

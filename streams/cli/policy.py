@@ -75,7 +75,7 @@ def _entry(file: Path | None, profile: Any, **times: int) -> PolicyEntry:
             pack = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{file} can't be read ({error.strerror}): name an existing file.") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{file} is no TOML: {error}.") from error
     return PolicyEntry(profile=profile, pack=pack, **times)
 
@@ -87,7 +87,7 @@ def _build(place: str, entry: PolicyEntry) -> Policy:
 
     try:
         return Policies(shipped(), place).of(entry)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise InputError(f"This policy does not build: {error}.") from error
 
 

@@ -164,7 +164,10 @@ def jurisdiction_of(shell: Shell, given: str | None) -> str:
 
 def instant(text: str) -> int:
     """A time as ISO 8601 with its zone, or milliseconds since 1970; in ms. Raises InputError."""
-    if text.lstrip("-").isdigit():
+    digits = text.removeprefix("-")
+    if digits.isascii() and digits.isdigit():
+        if len(digits) > 16 or abs(int(text)) > 2**53:
+            raise InputError(f"{text[:40]!r} is no time: milliseconds since 1970 lie within 2**53.")
         return int(text)
     try:
         at = datetime.fromisoformat(text)
@@ -186,6 +189,7 @@ def iso(at_ms: int) -> str:
 def duration_ms(text: str) -> int:
     """A length of time such as 90s, 10m, 1h or 2d, in ms. Raises InputError."""
     unit = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}.get(text[-1:])
-    if unit is None or not text[:-1].isdigit() or not int(text[:-1]):
-        raise InputError(f"{text!r} is no length of time: write 90s, 10m, 1h or 2d.")
-    return int(text[:-1]) * unit
+    digits = text[:-1]
+    if unit is None or not (digits.isascii() and digits.isdigit()) or len(digits) > 12 or not int(digits):
+        raise InputError(f"{text[:40]!r} is no length of time: write 90s, 10m, 1h or 2d.")
+    return int(digits) * unit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -32,6 +32,17 @@ class Entry(Record, frozen=True, kw_only=True):
     recorded_at_ms: Annotated[Ms, Meta(description="when it was written down; readers before that do not see it")] = 0
     version: Annotated[Count, Meta(description="number of the entry within its key; ending an entry keeps it")] = 1
     end_recorded_at_ms: Annotated[Ms | None, Meta(description="when the end was written down, if later")] = None
+
+
+R = TypeVar("R")
+
+
+def read(decoder: msgspec.json.Decoder[R], value: bytes | str) -> R:
+    """What the bytes say. Raises ValueError (of msgspec, or for what is no UTF-8), also where they nest too deep."""
+    try:
+        return decoder.decode(value)
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deep") from error
 
 
 def encoder() -> msgspec.json.Encoder:

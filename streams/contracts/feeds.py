@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from streams.contracts.base import Count, Id, Ms, Record
+from streams.contracts.base import Count, Id, Ms, Record, read
 from streams.contracts.registry import Row
 
 FEED_PREFIX = "~feed:"
@@ -51,13 +51,13 @@ _MANIFEST = msgspec.json.Decoder(Manifest)
 def decode_registry(key: str, value: bytes | str) -> RegistryValue:
     """The value under a key of `feeds` or `registry`.
 
-    Raises msgspec.ValidationError or msgspec.DecodeError when it is no such value.
+    Raises ValueError when it is no such value.
     """
     if key.startswith(FEED_PREFIX):
-        return _HEARTBEAT.decode(value)
+        return read(_HEARTBEAT, value)
     if key.startswith(MANIFEST_PREFIX):
-        return _MANIFEST.decode(value)
-    return _ROW.decode(value)
+        return read(_MANIFEST, value)
+    return read(_ROW, value)
 
 
 def key_of(value: RegistryValue) -> str:

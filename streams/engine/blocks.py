@@ -26,10 +26,14 @@ def encode(states: Mapping[int, NumberStatus], default: NumberStatus = "unknown"
 
 @lru_cache(maxsize=4096)
 def _unpack(states: str) -> bytes:
+    stream = zlib.decompressobj()
     try:
-        packed = zlib.decompress(base64.b64decode(states, validate=True))
+        # No more than a block has: a few kilobytes of zlib can say a gigabyte.
+        packed = stream.decompress(base64.b64decode(states, validate=True), SIZE // 2 + 1)
     except (binascii.Error, zlib.error) as error:
         raise ValueError(f"block states are not zlib in base64: {error}") from error
+    if len(packed) == SIZE // 2 and not stream.eof:
+        raise ValueError("block states break off before their checksum")
     if len(packed) != SIZE // 2:
         raise ValueError(f"a block has {SIZE // 2} bytes, not {len(packed)}")
     return packed

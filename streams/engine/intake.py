@@ -51,7 +51,7 @@ def read_message(raw: bytes) -> tuple[Message, tuple[str, ...]]:
 def _repair(raw: bytes) -> Message | None:
     """The event with its text's lone surrogates replaced, if that is all that was wrong with it."""
     try:
-        data = json.loads(raw)
+        data = json.loads(raw.decode("utf-8", "surrogatepass"))  # given bytes, it would also take UTF-16
         data["content"]["text"] = data["content"]["text"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return _DECODER.decode(json.dumps(data).encode())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

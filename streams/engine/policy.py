@@ -103,7 +103,10 @@ def layer(base: PackData, over: PackData) -> dict[str, Any]:
 
 def build(data: PackData) -> Policy:
     """Validate pack data whole. Raises ValueError with a sentence that says what to change."""
-    canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:  # orjson's: beyond 64 bits, nested too deep
+        raise ValueError(f"the pack is not valid: {error}") from error
     return _build(canonical)
 
 

@@ -58,7 +58,7 @@ class Tally(msgspec.Struct, kw_only=True):
     judged: int = -(2**53)
     closed_at: int = -1
     cleared: dict[str, int] = {}
-    newest_ms: int = 0
+    newest_ms: int = -(2**53)
 
 
 def effective_epoch(vote: Vote, pack: Pack) -> int:
@@ -72,18 +72,21 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
     epoch = effective_epoch(vote, pack)
     voter = f"g:{vote.group}" if vote.group is not None else vote.reporter
     at = vote.reported_at_ms if vote.basis == "count" else vote.message_at_ms
+    _prune(state, max(vote.ingested_at_ms, vote.reported_at_ms), pack)
     for unit in _UNIT.values():
         buckets = state.voters.setdefault(vote.basis, {}).setdefault(unit, {})
-        bucket = buckets.setdefault(bucket_of(at, unit, pack.time_zone), {})
+        number = bucket_of(at, unit, pack.time_zone)
+        if number < bucket_of(_oldest(state), unit, pack.time_zone):
+            continue  # as it would be forgotten by the next prune: the same vote again must leave the same state
+        bucket = buckets.setdefault(number, {})
         held = bucket.get(voter)
         if held is not None:
             held[0], held[1] = min(held[0], epoch), min(held[1], vote.weight_permille)
         elif len(bucket) < MAX_VOTERS:
             bucket[voter] = [epoch, vote.weight_permille]
     epochs = state.epochs.setdefault(vote.basis, [])
-    if epoch not in epochs:
+    if epoch not in epochs and epoch >= epoch_of(_oldest(state), pack.epoch_ms):
         insort(epochs, epoch)
-    _prune(state, max(vote.ingested_at_ms, vote.reported_at_ms), pack)
     return epoch
 
 
@@ -92,15 +95,16 @@ def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
     if not note(state.applied, delta):
         return False
     at = delta.epoch * pack.epoch_ms
+    _prune(state, at, pack)
     for unit in _UNIT.values():
         buckets = state.delivered.setdefault(unit, {})
         bucket = bucket_of(at, unit, pack.time_zone)
-        buckets[bucket] = buckets.get(bucket, 0) + delta.delivered
+        if bucket >= bucket_of(_oldest(state), unit, pack.time_zone):
+            buckets[bucket] = buckets.get(bucket, 0) + delta.delivered
     state.recent[delta.epoch] = state.recent.get(delta.epoch, 0) + delta.delivered
     oldest = max(state.recent) - max(4, RECENT_MS // pack.epoch_ms)
     for epoch in [n for n in state.recent if n < oldest]:
         del state.recent[epoch]
-    _prune(state, at, pack)
     return True
 
 
@@ -173,6 +177,11 @@ def _day_exact(at_ms: int, time_zone: str) -> int:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(time_zone)).toordinal()
 
 
+def _oldest(state: Tally) -> int:
+    """From when on a tally remembers, in ms: whole days, so that it forgets the same in whatever order it learns."""
+    return state.newest_ms // DAY * DAY - KEEP_MS
+
+
 def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
     """Forget what no window can reach any more. By event time, so that a replay forgets the same."""
     if now_ms <= state.newest_ms:
@@ -181,7 +190,7 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
     state.newest_ms = now_ms
     if now_ms // DAY == before:
         return
-    oldest = now_ms - KEEP_MS
+    oldest = _oldest(state)
     every: list[Any] = [*state.voters.values(), state.delivered]
     for units in every:
         for unit, buckets in units.items():

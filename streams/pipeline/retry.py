@@ -8,7 +8,6 @@ below it went back, and of what lies above it the offset's metadata says which.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import zlib
@@ -80,7 +79,7 @@ class Done:
         """As it was committed. Raises PipelineError."""
         try:
             above = zlib.decompress(base64.b64decode(metadata, validate=True)) if metadata else b""
-        except (binascii.Error, zlib.error) as error:
+        except (ValueError, zlib.error) as error:
             raise PipelineError(f"The offset's metadata was not written by us: {error}.") from error
         return cls(max(offset, 0), int.from_bytes(above, "little"))
 
@@ -102,9 +101,9 @@ def retried(letter: DeadLetter, topic: str) -> bytes:
     """
     try:
         first = read_message(letter.value)[0]
-    except InvalidEvent as invalid:
+        data = json.loads(letter.value)
+    except (ValueError, RecursionError) as invalid:  # a field that we don't know may hold anything
         raise Unreadable(str(invalid)) from invalid
-    data = json.loads(letter.value)
     place = f"{topic}/{letter.partition}/{letter.offset}"
     data["retry_of"] = first.retry_of or event_id_of(letter.original) or first.event_id
     data["event_id"] = f"retry-{sha256(place.encode()).hexdigest()[:24]}"

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from streams.contracts.appeals import Appeal
+from streams.contracts.base import read
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
@@ -42,11 +43,11 @@ _POLICY = msgspec.json.Decoder(PolicyRow)
 
 
 def registry_value(line: bytes) -> RegistryValue:
-    """A line of a registry file. Raises msgspec.ValidationError or msgspec.DecodeError."""
-    shape = _SHAPE.decode(line)
+    """A line of a registry file. Raises ValueError."""
+    shape = read(_SHAPE, line)
     if shape.kind is not None:
-        return _ROW.decode(line)
-    return _HEARTBEAT.decode(line) if bytes(shape.beats) else _MANIFEST.decode(line)
+        return read(_ROW, line)
+    return read(_HEARTBEAT, line) if bytes(shape.beats) else read(_MANIFEST, line)
 
 
 _DECODE: dict[Kind, Callable[[bytes], Control]] = {

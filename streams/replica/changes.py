@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from streams.contracts.base import read
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_registry, key_of
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
@@ -59,13 +60,13 @@ class Bad(NamedTuple):
 def decode(entity: Entity, key: str, value: bytes) -> Value:
     """The value under a key.
 
-    Raises msgspec.ValidationError or msgspec.DecodeError (both ValueError) when it is no such value, or another key's.
+    Raises ValueError when it is no such value, or another key's.
     """
     if entity == "registry":
         row: RegistryValue = decode_registry(key, value)
         named = key_of(row)
     elif entity == "sanctions":
-        sanctions = _SANCTIONS.decode(value)
+        sanctions = read(_SANCTIONS, value)
         if sanctions.subject == key:
             return sanctions
         named = sanctions.subject
@@ -75,7 +76,7 @@ def decode(entity: Entity, key: str, value: bytes) -> Value:
             return settings
         named = settings.recipient
     else:
-        policy = _POLICY.decode(value)
+        policy = read(_POLICY, value)
         if policy.jurisdiction == key:
             return policy
         named = policy.jurisdiction

@@ -36,6 +36,18 @@ def test_what_is_no_block(states: str) -> None:
         state_at(states, 0)
 
 
+def test_no_more_is_unpacked_than_a_block_has() -> None:
+    bomb = base64.b64encode(zlib.compress(bytes(10_000_000))).decode()
+    with pytest.raises(ValueError, match="not 5001$"):
+        state_at(bomb, 0)
+
+
+def test_a_block_that_breaks_off_before_its_checksum_is_none() -> None:
+    whole = base64.b64decode(encode({7: "active"}))
+    with pytest.raises(ValueError, match="break off"):
+        state_at(base64.b64encode(whole[:-2]).decode(), 7)
+
+
 def test_the_key_is_the_number_without_its_last_four() -> None:
     assert block_key("+821055501111") == "block:+82105550"
     assert block_key("kr:15881234") == "block:kr:1588"

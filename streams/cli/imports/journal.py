@@ -33,7 +33,7 @@ class Journal:
             return msgspec.json.decode(self.path.read_bytes(), type=Noted)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"The journal {self.path} can't be read ({error}): remove it and give --as-of.") from error
 
     def write(self, noted: Noted) -> None:

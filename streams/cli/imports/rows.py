@@ -107,10 +107,12 @@ def _from_cells(found: Cells, grammar: Grammar, as_of_ms: int) -> Row:
         if head not in fields:
             raise RowError("NO_SUCH_COLUMN", f"{kind} rows have no {column}: they have {', '.join(sorted(fields))}")
         value = _value(name, cell)
-        if tail:
-            entry.setdefault(head, {})[tail] = value
-        else:
+        if not tail:
             entry[name] = value
+        elif isinstance(inner := entry.setdefault(head, {}), dict):
+            inner[tail] = value
+        else:
+            raise RowError("COLUMN_TWICE", f"{column} is a part of {head}, which has a column of its own: give one")
     try:
         named = {"kind": kind, "key": _full_key(kind, key, grammar), "timeline": [entry]}
         row: Row = msgspec.convert(named, row_type, strict=False)

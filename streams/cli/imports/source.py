@@ -58,7 +58,14 @@ class Csv:
         self._name, self._digest = name, digest
         self._place, self._text = f"{name}:1", ""
         self._reader = csv.reader(self._lines())
-        self.columns = [column.strip() for column in next(self._reader, [])]
+        try:
+            self.columns = [column.strip() for column in next(self._reader, [])]
+        except csv.Error as error:
+            raise InputError(
+                f"{name} has no header that can be read ({error}): the first line must name the columns."
+            ) from error
+        if any("\udc80" <= c <= "\udcff" for column in self.columns for c in column):
+            raise InputError(f"{name} is not UTF-8: convert it first, e.g. with iconv -f cp949 -t utf-8.")
         missing = [column for column in required if column not in self.columns]
         if missing:
             raise InputError(

@@ -1,0 +1,202 @@
+"""Targets: the engine. Events, identities, decisions, policies, rows merged into what is held, number blocks."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from streams.contracts.base import encoder
+from streams.contracts.decisions import Decision
+from streams.contracts.feeds import RegistryValue, decode_registry, key_of
+from streams.contracts.messages import Message
+from streams.contracts.policy import PolicyRow
+from streams.engine.blocks import STATES, decode, encode
+from streams.engine.decide import Decider
+from streams.engine.intake import InvalidEvent, identity, read_message
+from streams.engine.policy import Policies, build, layer
+from streams.engine.registry import RowRefused, merge
+from streams.engine.senders import classify
+from streams.packs import shipped
+from streams.replay.explain import explain
+from streams.replay.records import registry_value
+from streams.replica.memory import MemoryReplica
+from tests.engine.kit import KEYS, T, block, policies, sanction, view
+from tests.engine.properties import HERE, ROWS
+from tests.fuzz.promise import NOT_A_RECORD, Target, examples, taken
+
+_encode = encoder().encode
+_decision = msgspec.json.Decoder(Decision)
+_policy = msgspec.json.Decoder(PolicyRow)
+MESSAGES = examples("messages")
+ADDRESSES = ("01055501111", "1588-1234", "My Bank", "*1#", "+12025550123", "☎", "9" * 64, "국민은행", "")
+
+
+@cache
+def _held() -> MemoryReplica:
+    return view(*ROWS, sanctions=[sanction(HERE), sanction("account:acct-1", "THROTTLE", authority="regulator")])
+
+
+@cache
+def _decider() -> Decider:
+    return Decider(policies(), KEYS)
+
+
+def _event(raw: bytes) -> Message | None:
+    try:
+        message, flags = read_message(raw)
+    except InvalidEvent:
+        named = identity(raw)
+        answer = _decider().invalid(raw, "NOT_JSON")
+        assert (named is None) == (answer is None)
+        if answer is not None:
+            assert answer.verdict == "ALLOW"
+            assert _decision.decode(_encode(answer)) == answer
+        return None
+    assert set(flags) <= {"text_repaired"}
+    raw.decode("utf-8", "surrogatepass")  # a file in another encoding is no event with half a character
+    assert read_message(_encode(message)) == (message, ())
+    return message
+
+
+def _decided(raw: bytes) -> None:
+    message = _event(raw)
+    if message is None:
+        return
+    for rows in (MemoryReplica(), _held()):
+        decision = _decider().decide(message, raw, rows)
+        assert not [r for r in decision.reasons if r.gate == "own"], decision  # an error of ours, hidden by the gate
+        assert _decision.decode(_encode(decision)) == decision
+        assert _decider().decide(message, raw, rows) == decision
+        _encode(explain(decision))
+
+
+def _classified(raw: bytes) -> None:
+    address = raw.decode("utf-8", "replace")
+    for grammar in (policies().default.pack.grammar, policies(jurisdiction="generic").default.pack.grammar):
+        for ton in (None, 1, 2, 5):
+            found = classify(address, ton, grammar)
+            found.key.encode()
+
+
+def _overlay(raw: bytes) -> None:
+    """A TOML file laid over the shipped pack, as `policy publish` does."""
+    try:
+        over = tomllib.loads(raw.decode())
+    except NOT_A_RECORD:
+        return
+    _built(over)
+
+
+def _json_overlay(raw: bytes) -> None:
+    try:
+        over = msgspec.json.decode(raw, type=dict)
+    except NOT_A_RECORD:
+        return
+    _built(over)
+
+
+def _built(over: object) -> None:
+    assert isinstance(over, dict)
+    try:
+        policy = build(layer(shipped()["kr", "enforce"], over))
+    except ValueError as error:
+        assert str(error)
+        return
+    for address in ADDRESSES:
+        classify(address, None, policy.pack.grammar)
+    decider = Decider(Policies({("kr", "observe"): layer(shipped()["kr", "enforce"], over)}, "kr"), KEYS)
+    for raw in MESSAGES:
+        decision = decider.decide(read_message(raw)[0], raw, _held())
+        assert _decision.decode(_encode(decision)) == decision
+        assert not [r for r in decision.reasons if r.gate == "own"], decision
+
+
+def _published(raw: bytes) -> None:
+    """A policy that stands on the topic all the same: there is always one in force."""
+    try:
+        row = _policy.decode(raw)
+    except NOT_A_RECORD:
+        return
+    held = Policies(shipped(), "kr")
+    for e_ms in (0, T, 2**53):
+        assert held.at(_With(row), e_ms).version
+
+
+class _With(MemoryReplica):
+    def __init__(self, row: PolicyRow) -> None:
+        super().__init__()
+        self.policy = {"kr": row}.get
+
+
+def _merged(raw: bytes) -> None:
+    """A feed's row into what is held; the same row again changes nothing."""
+    try:
+        new = registry_value(raw)
+    except NOT_A_RECORD:
+        return
+    for held in (None, *_VALUES):
+        try:
+            after = merge(held, new)
+        except RowRefused as refused:
+            assert refused.reason.isupper()
+            continue
+        if after is None:
+            continue
+        assert decode_registry(key_of(after), _encode(after)) == after
+        assert merge(after, new) is None, "again it is news"
+
+
+_VALUES: tuple[RegistryValue, ...] = tuple(registry_value(raw) for raw in examples("feeds"))
+
+
+def _block(raw: bytes) -> None:
+    try:
+        found = decode(raw.decode("utf-8", "replace"))
+    except ValueError:
+        return
+    assert decode(encode(found)) == found and set(found.values()) <= set(STATES)
+
+
+def _packs() -> tuple[bytes, ...]:
+    folder = Path(str(resources.files("streams.packs")))
+    return tuple(path.read_bytes() for path in sorted(folder.glob("*.toml")))
+
+
+_OVER = (
+    {"epoch_ms": 60_000, "skew_ms": 1, "label": "x", "modes": {"SANCTION": "LABEL"}, "actions": {"DIRECTIVE": "DROP"}},
+    {
+        "grammar": {
+            "patterns": [["010\\d{8}", "mobile"], ["(a+)+", "fixed"]],
+            "alphanumeric": "[a-z]{1,11}",
+            "region": "VN",
+        }
+    },
+    {"thresholds": {"sender": {"count": {"24h": {"warn": 3, "critical": 5}}, "min_reporters": 1}}, "time_zone": "UTC"},
+    {"ladder": {"temp_block_ms": 1, "max_step": {"relay": "WARN"}, "legs": {"sender": ["termination"]}}},
+    {
+        "ranks": dict(shipped()["kr", "enforce"]["ranks"]),
+        "registration": {"mt": ["mobile"]},
+        "feeds": {"kr:mobile": "x"},
+    },
+)
+
+#: More than 64 bits; deeper than the library that writes it canonically goes.
+BEYOND = (b'{"epoch_ms":18446744073709551616}', b'{"label":' + b"[" * 300 + b"]" * 300 + b"}")
+PUBLISHED_BEYOND = tuple(b'{"jurisdiction":"kr","timeline":[{"pack":' + over + b"}]}" for over in BEYOND)
+
+TARGETS: tuple[Target, ...] = (
+    Target("event", _event, MESSAGES, found=(MESSAGES[0].decode().encode("utf-16"),)),
+    Target("event-identity", taken(identity), MESSAGES),
+    Target("event-decided", _decided, MESSAGES),
+    Target("sender-address", _classified, tuple(a.encode() for a in ADDRESSES), json=False),
+    Target("policy-toml", _overlay, _packs(), json=False),
+    Target("policy-overlay", _json_overlay, tuple(json.dumps(o).encode() for o in _OVER), found=BEYOND),
+    Target("policy-published", _published, examples("policy"), found=PUBLISHED_BEYOND),
+    Target("registry-merged", _merged, examples("feeds")),
+    Target("number-block", _block, (block("active").current.states.encode(), b"AAAA"), json=False),
+)
