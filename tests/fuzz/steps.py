@@ -16,7 +16,7 @@ from streams.cli import dead as dead_command
 from streams.cli.kafka import Letter
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import key_of
-from streams.contracts.reputation import Traffic
+from streams.contracts.topics import RECORDS
 from streams.engine.decide import Decider
 from streams.engine.intake import read_message
 from streams.engine.skeleton import skeletons_of
@@ -38,7 +38,6 @@ from tests.fuzz.promise import DEEP, LONG, NOT_A_RECORD, Target, examples, with_
 
 _FEEDS = examples("feeds")
 _decision = msgspec.json.Decoder(Decision)
-_traffic = msgspec.json.Decoder(Traffic)
 
 
 class _Still:
@@ -67,11 +66,15 @@ def _key(raw: bytes) -> str:
         return "sender:kr:15881234"
 
 
+def _meter_of() -> Meter:
+    return Meter(lambda at_ms: 60_000, 2, breaker_ms_at=lambda at_ms: 300_000)
+
+
 @cache
 def _steps() -> dict[str, Step]:
     return {
         "gate": Gate(Decider(policies(), KEYS), _replicator(), "gate-0"),
-        "meter": Meter(lambda at_ms: 60_000, 2),
+        "meter": _meter_of(),
         "registrar": Registrar(_replicator()),
     }
 
@@ -103,13 +106,13 @@ def _gate(raw: bytes) -> None:
 
 
 def _meter(raw: bytes) -> None:
-    step = Meter(lambda at_ms: 60_000, 2)
+    step = _meter_of()
     try:
         step.handle(Input(0, 1, None, raw, 0))
     except InvalidRecord:
         return
     for output in step.flush({0: 2}, frozenset({0}), 0):
-        assert output.value and _traffic.decode(output.value)
+        assert output.value and msgspec.json.decode(output.value, type=RECORDS[output.entity])
 
 
 @cache
