@@ -14,6 +14,7 @@ from streams.engine.skeleton import skeleton
 
 NAME = "background"
 RELAYS, RESELLERS, ACCOUNTS = 20, 60, 2_000
+_HUBS = 4  # at least so many relays carry honest mass traffic, however many the pairs have taken
 LABEL: Label = (NAME, "twin")
 _BRANDED = 120  # accounts with a brand on rcs; every other account has a number
 _BINDING = ("relay", "relay", "relay", "reseller", "account", "listed", "open")
@@ -53,11 +54,11 @@ def found(owner: Owner) -> Lines:
     """Complete the cast. The first free relay connects other carriers, the second one foreign networks."""
     stage = owner.stage
     carrier, foreign = owner.relay(), owner.relay(international=True)
-    hubs = [owner.relay() for _ in range(RELAYS - len(stage.relays))]
+    hubs = [owner.relay() for _ in range(max(_HUBS, RELAYS - len(stage.relays)))]
     ways: list[tuple[str, tuple[str, ...]]] = [(hub, ()) for hub in hubs]
     for hub, depth in zip(cycle(hubs), cycle((1, 2, 3)), strict=False):
         free = RESELLERS - len(stage.resellers)
-        if free == 0:
+        if free <= 0:
             break
         ways.append((hub, owner.chain(hub, min(depth, free))))
     accounts = [owner.account(*ways[i % len(ways)]) for i in range(ACCOUNTS - len(stage.accounts))]

@@ -15,6 +15,7 @@ from streams.demo.pairs.base import Pair
 from streams.demo.world import World
 
 _LEAST_PERCENT = 80  # of a report-driven attack, overall
+_DONE: dict[str, tuple[str, ...]] = {"BLOCK": ("REJECT", "DROP", "THROTTLE"), "LABEL": ("LABEL", "SPAM_BOX")}
 
 
 class AttackScore(msgspec.Struct, frozen=True):
@@ -74,6 +75,7 @@ class _Side:
     injected: int = 0
     blocked: int = 0
     caught: int = 0
+    named: int = 0  # messages with the pair's own code among their reasons
     passed_at_ms: list[int] = field(default_factory=list)
     sanctions: set[str] = field(default_factory=set)
 
@@ -114,7 +116,8 @@ def score(
         late_enforcement=late_enforcement,
         leaks=tuple(LeakScore(*key, messages) for key, messages in sorted(count.leaks.items())),
     )
-    return Result(summary, count.actions, effects, tuple(_problems(world, summary, count.seen, effects)))
+    problems = (*_problems(world, summary, count.seen, effects), *_misnamed(world.pairs, sides))
+    return Result(summary, count.actions, effects, problems)
 
 
 class _Count:
@@ -122,7 +125,7 @@ class _Count:
 
     def __init__(self, world: World) -> None:
         self._labels = world.labels
-        self._codes = {pair.name: pair.code for pair in world.pairs}
+        self._pairs = {pair.name: pair for pair in world.pairs}
         self.sides: _Sides = defaultdict(_Side)
         self.actions: Counter[tuple[str, str]] = Counter()
         self.leaks: Counter[tuple[str, str]] = Counter()
@@ -138,17 +141,16 @@ class _Count:
             self.leaks[decision.route.relay_id, decision.leak] += 1
         label = self._labels.get(decision.event_id)
         if label is not None:
-            _book(self.sides[label], decision, self._codes.get(label[0]))
+            _book(self.sides[label], decision, self._pairs.get(label[0]))
 
 
-def _book(side: _Side, decision: Decision, code: str | None) -> None:
-    if decision.verdict != "BLOCK":
-        side.passed_at_ms.append(decision.event_time_ms)
-        return
-    side.blocked += 1
-    blocking = [reason.code for reason in decision.reasons if reason.mode == "BLOCK"]
-    if code is None or not any(c == code or (code.endswith("_") and c.startswith(code)) for c in blocking):
-        side.passed_at_ms.append(decision.event_time_ms)  # stopped, but not for what it is
+def _book(side: _Side, decision: Decision, pair: Pair | None) -> None:
+    own = [] if pair is None else [reason for reason in decision.reasons if pair.names(reason.code)]
+    side.named += bool(own)
+    side.blocked += decision.verdict == "BLOCK"
+    mode = "BLOCK" if pair is None else pair.mode
+    if decision.action not in _DONE[mode] or not any(reason.mode == mode for reason in own):
+        side.passed_at_ms.append(decision.event_time_ms)  # let through, or stopped for something else
         return
     side.caught += 1
     for check in decision.checks:
@@ -173,6 +175,13 @@ def _attack(pair: Pair, side: _Side, effects: dict[str, int]) -> AttackScore:
 
 def _twin(name: str, side: _Side) -> TwinScore:
     return TwinScore(name, side.injected, side.blocked)
+
+
+def _misnamed(pairs: Iterable[Pair], sides: _Sides) -> Iterable[str]:
+    for pair in pairs:
+        side = sides[pair.name, "twin"]
+        if named := max(0, side.named - side.blocked):  # those that were blocked are told already
+            yield f"{pair.twin}: {named} messages have {pair.code} among their reasons, which only {pair.name} may have"
 
 
 def _problems(

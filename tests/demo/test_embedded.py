@@ -22,7 +22,7 @@ from streams.replay import embedded as runner
 from streams.replay.drive import Drive, Timed, raw_messages
 from streams.replay.embedded import Embedded
 
-KEYS = Keys(*DEMO_KEYS)  # recipients have set their rules under these
+KEYS = Keys(*DEMO_KEYS)  # recipients' rules and consents stand under these
 
 
 def _play(world: World) -> Result:

@@ -11,7 +11,6 @@ from streams.contracts.decisions import CheckRecord, Decision, Mode, Reason, Rou
 from streams.contracts.messages import Message
 from streams.contracts.reputation import SanctionEntry, SanctionRow
 from streams.demo import Result, World, render, score, to_json
-from streams.demo.pairs import PAIRS
 from streams.demo.pairs.base import REPORTS
 
 Judge = Callable[[Message, Decision], Decision]
@@ -40,6 +39,14 @@ def _blocked(decision: Decision, code: str, mode: Mode = "BLOCK", sanction: str 
     return msgspec.structs.replace(decision, verdict="BLOCK", action="REJECT", reasons=reasons, checks=checks)
 
 
+def _labelled(decision: Decision, code: str, sanction: str | None = None) -> Decision:
+    found = _blocked(decision, code, "LABEL", sanction)
+    return msgspec.structs.replace(found, verdict="ALLOW", action="LABEL")
+
+
+_STOPPED: dict[str, Callable[..., Decision]] = {"BLOCK": _blocked, "LABEL": _labelled}
+
+
 def _sanctions(world: World) -> list[SanctionRow]:
     return [
         SanctionRow(
@@ -60,10 +67,11 @@ def _run(world: World, judge: Judge = lambda message, decision: decision, late: 
         name, side = world.labels[message.event_id]
         if side == "attack":
             pair = pairs[name]
+            code, stopped = pair.code + ("CRITICAL_10D" if pair.code == REPORTS else ""), _STOPPED[pair.mode]
             if pair.effect_ms is None:
-                decision = _blocked(decision, pair.code)
+                decision = stopped(decision, code)
             elif message.event_time_ms >= pair.effect_ms:
-                decision = _blocked(decision, REPORTS + "CRITICAL_10D", sanction=name)
+                decision = stopped(decision, code, sanction=name)
         decisions.append(judge(message, decision))
     return score(world, decisions, _sanctions(world), seconds=2.0, late_enforcement=late)
 
@@ -107,7 +115,27 @@ def test_one_miss_after_the_effect_fails(small: World) -> None:
 
 def test_no_sanction_is_no_catch(small: World) -> None:
     result = _run(small, lambda m, d: _decision(m) if d.checks else d)
-    assert sum("no sanction took effect" in problem for problem in result.problems) == 3
+    by_reports = sum(pair.by_reports for pair in small.pairs)
+    assert sum("no sanction took effect" in problem for problem in result.problems) == by_reports
+
+
+def test_a_label_is_no_catch_of_what_must_be_blocked_and_the_other_way_round(small: World) -> None:
+    def other(message: Message, decision: Decision) -> Decision:
+        name, side = small.labels[message.event_id]
+        if side != "attack" or name not in ("terminated", "advertisement at 21:00:00"):
+            return decision
+        return (_labelled if decision.verdict == "BLOCK" else _blocked)(decision, decision.reasons[0].code)
+
+    caught = {attack.name: attack.caught for attack in _run(small, other).summary.attacks}
+    assert caught["terminated"] == caught["advertisement at 21:00:00"] == 0
+    assert caught["suspended"] > 0
+
+
+def test_a_twin_that_bears_the_attacks_code_fails(small: World) -> None:
+    victim = next(m for m in small.messages if small.labels[m.event_id] == ("advertisement at 21:00:00", "twin"))
+    result = _run(small, lambda m, d: _labelled(d, "AD_QUIET_HOURS") if m.event_id == victim.event_id else d)
+    (problem,) = result.problems
+    assert problem.startswith("at 20:59:59: 1 messages have AD_QUIET_HOURS among their reasons")
 
 
 @pytest.mark.parametrize("pair", ["ported out", "background"])
@@ -139,7 +167,9 @@ def test_json_has_the_promised_fields_and_tables_render(small: World) -> None:
     ]  # fmt: skip
     assert set(found["attacks"][0]) == {"name", "injected", "caught", "passed_before_effect"}
     assert set(found["twins"][0]) == {"name", "messages", "falsely_blocked"}
-    assert (len(found["attacks"]), len(found["twins"]), found["sanctions"]) == (len(PAIRS), len(PAIRS) + 1, 3)
+    pairs = len(small.pairs)
+    by_reports = sum(pair.by_reports for pair in small.pairs)
+    assert (len(found["attacks"]), len(found["twins"]), found["sanctions"]) == (pairs, pairs + 1, by_reports)
     assert found["leaks"] == [{"relay": "relay-01", "reason": "no_gate", "messages": 200}]
     assert msgspec.json.decode(to_json(result, differences=0))["differences"] == 0
     console = Console(width=80, record=True, file=StringIO())

@@ -81,7 +81,7 @@ def test_full_size_has_the_banks_codes_and_the_cast() -> None:
     assert len(world.messages) == 200_000
     assert sizes["reported registered sender", "twin"] == 50_000
     rows = Counter(key_of(value).partition(":")[0] for _, value in world.feeds if not isinstance(value, BlockRow))
-    assert (rows["relay"], rows["reseller"], rows["account"]) == (20, 60, 2_000)
+    assert rows["relay"] >= 20 and (rows["reseller"], rows["account"]) == (60, 2_000)
 
 
 def test_messages_come_in_order_within_their_epoch(world: World) -> None:
@@ -120,7 +120,7 @@ def test_feeds_come_in_order_and_their_time_can_be_read_from_the_value(world: Wo
 def test_manifests_stand_behind_their_rows(world: World) -> None:
     values = [value for _, value in world.feeds]
     manifests = [i for i, value in enumerate(values) if isinstance(value, Manifest)]
-    assert len(manifests) == 5
+    assert len(manifests) == 6
     senders = [i for i, v in enumerate(values) if key_of(v).startswith(("sender:", "account:", "block:", "relay:"))]
     assert max(senders) < min(manifests)
     assert sum(v.rows for v in values if isinstance(v, Manifest)) > 3_000

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streams.demo.pairs.advertising import quiet_hours, without_consent
 from streams.demo.pairs.base import Pair, Sizes
 from streams.demo.pairs.campaign import campaign
+from streams.demo.pairs.edited import edited_copies
 from streams.demo.pairs.handset import do_not_originate, origin_mismatch
+from streams.demo.pairs.hosts import reported_host
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.rate import reported_sender
@@ -20,4 +23,5 @@ from streams.demo.stage import Stage
 PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     terminated, suspended, unallocated, wrong_route, do_not_originate, institution, lookalike, uncertified, abroad,
     origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
+    edited_copies, reported_host, quiet_hours, without_consent,
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 REPORTS = "REPORTS_"  # reasons of sanctions from reports begin with this; the window follows
 
@@ -11,18 +11,24 @@ class Pair(NamedTuple):
     """code: the attack's own reason code, or `REPORTS_` for any sanction from reports.
 
     effect_ms: for a report-driven attack, when its sanction starts by construction: one epoch after the end of the
-    epoch in which the votes reach the threshold.
+    epoch in which the votes reach the threshold. mode: what the code does; an attack that is labelled is caught by a
+    label or the spam box.
     """
 
     name: str
     twin: str
     code: str
     effect_ms: int | None = None
+    mode: Literal["BLOCK", "LABEL"] = "BLOCK"
 
     @property
     def by_reports(self) -> bool:
         """Only reports catch it."""
-        return self.code == REPORTS
+        return self.effect_ms is not None
+
+    def names(self, code: str) -> bool:
+        """Whether a reason's code is the pair's own."""
+        return code == self.code or (self.code.endswith("_") and code.startswith(self.code))
 
 
 class Sizes(NamedTuple):

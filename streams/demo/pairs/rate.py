@@ -33,7 +33,7 @@ def reported_sender(stage: Stage, sizes: Sizes) -> Pair:
 
 def _mailing(owner: Owner, line: Line, account: Account, count: int) -> None:
     origination, termination = both_legs(line, account, name_account=True)
-    text = words("(광고) 무료 종목 추천방 입장 {n}", "(AD) Stock tips club, free seat {n}")
+    text = words("무료 종목 추천방 입장 {n}", "Stock tips club, free seat {n}")
     drafts = owner.send(termination, spread(owner.rng, _FIRST, epoch_start(0), epoch_start(2)), text)
     at_relay = (count - _FIRST) // 4  # where the account's sanction meets what the sender's one cannot see
     for leg, share in ((termination, count - _FIRST - at_relay), (origination, at_relay)):
