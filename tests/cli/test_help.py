@@ -13,11 +13,12 @@ from tests.cli.tool import dualblock
 
 COMMANDS = {
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "agents", "topics", "config", "registry", "policy",
-    "replay", "explain", "schemas", "dead", "lake",
+    "replay", "explain", "schemas", "dead", "lake", "settings",
 }  # fmt: skip
 GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
+    "settings": {"set", "erase", "show"},
     "lake": {"write", "check", "ask", "questions", "sql"},
 }  # fmt: skip
 

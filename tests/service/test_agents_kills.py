@@ -20,9 +20,11 @@ from streams.contracts.decisions import Progress
 from streams.contracts.messages import Route
 from streams.contracts.reports import Report
 from streams.contracts.reputation import Finding, SanctionRow, Vote
+from streams.contracts.settings import SettingsRequest, SettingsRow, Wishes
 from streams.engine.attribution import attribute
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
+from streams.engine.settling import settle
 from streams.packs import shipped
 from streams.pipeline.settings import Connection
 from streams.pipeline.topics import create_topics
@@ -44,7 +46,11 @@ KILLS = (
     "tally:9:after-send",
     "sanctions:2:after-table-write",
     "sanctions:3:after-handler",
+    "settings:1:after-table-write",
+    "settings:3:after-send",
+    "settings:5:after-table-write",
 )
+ME, YOU = "~" + "1" * 20, "~" + "2" * 20
 
 
 def reports() -> list[Report]:
@@ -67,6 +73,30 @@ def reports() -> list[Report]:
         for line in SPAMMERS
     ]
     return [*found, *found[::4]]
+
+
+def requests() -> list[SettingsRequest]:
+    """Two recipients set their rules, one of them twice, one erases them; the last request is the last of its key."""
+
+    def asks(number: int, recipient: str, wishes: Wishes | None) -> SettingsRequest:
+        return SettingsRequest(request_id=f"s{number}", recipient=recipient, recorded_at_ms=AT + number, wishes=wishes)
+
+    return [
+        asks(1, ME, Wishes(block=("kr:15881234",))),
+        asks(2, YOU, Wishes(unknown=True)),
+        asks(3, ME, Wishes(keywords=("loans",))),
+        asks(4, YOU, None),
+        asks(5, ME, Wishes(mode="allow_only")),
+    ]
+
+
+def settled_rows() -> dict[bytes, SettingsRow]:
+    """The settings that the requests come to."""
+    rows: dict[bytes, SettingsRow] = {}
+    for request in requests():
+        key = request.recipient.encode()
+        rows[key] = settle(rows.get(key), request)
+    return rows
 
 
 def model() -> Embedded:
@@ -132,7 +162,8 @@ class Bed:
     def settled(self) -> bool:
         """Whether every agent has come to the end of what it reads."""
         progress = [msgspec.json.decode(v, type=Progress) for _, _, v in self.read("progress")]
-        for component, entity in (("reports", "reports"), ("tally", "votes"), ("sanctions", "findings")):
+        for component, entity in (("reports", "reports"), ("tally", "votes"), ("sanctions", "findings"),
+                                  ("settings", "settings.requests")):  # fmt: skip
             topic = f"{self.prefix}{entity}.v1"
             at = {p.partition: p.next_offset for p in progress if (p.component, p.topic) == (component, topic)}
             if any(at.get(p, 0) < end for p, end in self.ends(entity).items()):
@@ -147,6 +178,8 @@ def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
     for report in reports():
         producer.produce(f"{bed.prefix}reports.v1", encoder().encode(report), report.report_id)
+    for request in requests():
+        producer.produce(f"{bed.prefix}settings.requests.v1", encoder().encode(request), request.recipient)
     assert producer.flush(10) == 0
     producer.close()
     for order in KILLS:
@@ -179,6 +212,14 @@ def test_sanctions_are_exactly_those_of_the_model(bed: Bed) -> None:
     rows = [msgspec.json.decode(value, type=SanctionRow) for _, value in sorted(last.items())]
     assert rows == model().sanctions()
     assert {e.step for row in rows for e in row.timeline} == {"WARN", "TEMP_BLOCK"}
+
+
+def test_settings_and_their_history_are_those_of_the_model(bed: Bed) -> None:
+    last = {key: msgspec.json.decode(value, type=SettingsRow) for _, key, value in bed.read("settings")}
+    assert last == settled_rows()
+    history = {(key, value) for _, key, value in bed.read("settings.history")}
+    held = {(key, value) for _, key, value in bed.read("settings")}
+    assert held <= history
 
 
 def test_votes_are_those_of_the_model_each_at_least_once(bed: Bed) -> None:
