@@ -10,7 +10,8 @@ from streams.demo.world import World
 
 
 def write_inputs(world: World, directory: Path) -> None:
-    """Write registry, policy, reports, settings, messages and labels as `<name>.ndjson`, each in order of ingest.
+    """Write registry, policy, reports, settings, orders, appeals, messages and labels as `<name>.ndjson`, each in order
+    of ingest.
 
     A label is `{event_id, pair, side}`. Raises OSError when the directory cannot be written.
     """
@@ -19,6 +20,8 @@ def write_inputs(world: World, directory: Path) -> None:
     _write(directory / "policy.ndjson", (world.policy,))
     _write(directory / "reports.ndjson", world.reports)
     _write(directory / "settings.ndjson", world.settings)
+    _write(directory / "orders.ndjson", world.orders)
+    _write(directory / "appeals.ndjson", world.appeals)
     _write(directory / "messages.ndjson", world.messages)
     labels = ({"event_id": event_id, "pair": pair, "side": side} for event_id, (pair, side) in world.labels.items())
     _write(directory / "labels.ndjson", labels)

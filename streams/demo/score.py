@@ -13,6 +13,7 @@ from streams.contracts.reputation import SanctionRow
 from streams.demo.companies import NAME as BACKGROUND
 from streams.demo.pairs.base import Pair
 from streams.demo.world import World
+from streams.engine.reputation import LABELLED
 
 _LEAST_PERCENT = 80  # of a report-driven attack, overall
 _DONE: dict[str, tuple[str, ...]] = {"BLOCK": ("REJECT", "DROP", "THROTTLE"), "LABEL": ("LABEL", "SPAM_BOX")}
@@ -100,7 +101,9 @@ def score(
     for decision in decisions:
         count.take(decision)
     sides = count.sides
-    starts = {entry.sanction_id: entry.from_ms for row in sanctions for entry in row.timeline}
+    # Rows on labelled texts stand among the sanctions but sanction nobody.
+    sanctioned = [row for row in sanctions if not row.subject.startswith(LABELLED)]
+    starts = {entry.sanction_id: entry.from_ms for row in sanctioned for entry in row.timeline}
     effects = _effects(world.pairs, sides, starts)
     summary = Summary(
         messages=len(world.messages),

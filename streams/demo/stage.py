@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, NamedTuple
 
+from streams.contracts.appeals import Appeal
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Channel, Leg, Route, Sender, Signalling, TrafficClass
 from streams.contracts.reports import Report
+from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.clock import ingest
 from streams.demo.numbers import NumberBook, digits, displayed
@@ -62,6 +64,8 @@ class Stage:
     drafts: list[Draft] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     settings: list[SettingsRequest] = field(default_factory=list)
+    orders: list[Finding] = field(default_factory=list)
+    appeals: list[Appeal] = field(default_factory=list)
     relays: list[str] = field(default_factory=list)
     resellers: list[str] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)

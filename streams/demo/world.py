@@ -7,9 +7,11 @@ from operator import attrgetter
 
 import msgspec
 
+from streams.contracts.appeals import Appeal
 from streams.contracts.messages import Content, Message, Upstream
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reports import Report
+from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.background import fill
 from streams.demo.beats import Timed, feeds
@@ -38,6 +40,8 @@ class World:
     feeds: list[Timed]
     reports: list[Report]
     settings: list[SettingsRequest]
+    orders: list[Finding]
+    appeals: list[Appeal]
     messages: list[Message]
     labels: dict[str, Label]
     pairs: tuple[Pair, ...]
@@ -63,7 +67,10 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     labels = {message.event_id: draft.line.label for message, draft in zip(sent, stage.drafts, strict=True)}
     reports = [msgspec.structs.replace(r, report_id=f"report-{i:06d}") for i, r in enumerate(stage.reports)]
     settings = sorted(stage.settings, key=attrgetter("recorded_at_ms"))
-    return World(seed, _policy(), feeds(stage.rows, stage.book), reports, settings, sent, labels, pairs)
+    orders = sorted(stage.orders, key=attrgetter("recorded_at_ms"))
+    appeals = sorted(stage.appeals, key=attrgetter("recorded_at_ms"))
+    rows = feeds(stage.rows, stage.book)
+    return World(seed, _policy(), rows, reports, settings, orders, appeals, sent, labels, pairs)
 
 
 def _policy() -> PolicyRow:

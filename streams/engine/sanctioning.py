@@ -165,6 +165,11 @@ def ended(held: SanctionEntry, at_ms: int) -> SanctionEntry:
     return msgspec.structs.replace(held, to_ms=at_ms, end_recorded_at_ms=at_ms)
 
 
+def person_id(authority: str, reference: str) -> str:
+    """The sanction id of a person's order: 20 hex digits of H(authority, reference)."""
+    return hashlib.sha256(f"person/{authority}/{reference}".encode("utf-8", "replace")).hexdigest()[:20]
+
+
 def directive_id(reference: str) -> str:
     """The sanction id of a directive: 20 hex digits of H(reference)."""
     return hashlib.sha256(f"directive/{reference}".encode("utf-8", "replace")).hexdigest()[:20]

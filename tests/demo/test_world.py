@@ -171,7 +171,9 @@ def test_both_legs_and_all_channels_of_the_day_appear(world: World) -> None:
 def test_written_files_hold_the_world(small: World, tmp_path: Path) -> None:
     write_inputs(small, tmp_path)
     lines = {path.stem: path.read_bytes().splitlines() for path in tmp_path.iterdir()}
-    assert set(lines) == {"registry", "policy", "reports", "settings", "messages", "labels"}
+    assert set(lines) == {
+        "registry", "policy", "reports", "settings", "orders", "appeals", "messages", "labels",
+    }  # fmt: skip
     assert len(lines["registry"]) == len(small.feeds) and len(lines["reports"]) == len(small.reports)
     assert msgspec.json.decode(lines["messages"][0], type=Message) == small.messages[0]
     first = msgspec.json.decode(lines["labels"][0])

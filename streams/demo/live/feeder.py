@@ -10,8 +10,10 @@ import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.config import Partitions
+from streams.contracts.appeals import Appeal
 from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
+from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.live.tail import Tail
 from streams.demo.world import World
@@ -58,6 +60,7 @@ class Feeder:
         start = epochs[0][0]
         feeds = sorted((self._epoch(at), i) for i, (at, _) in enumerate(world.feeds) if self._epoch(at) >= start)
         reports, settings, sent = list(world.reports), list(world.settings), 0
+        orders, appeals = list(world.orders), list(world.appeals)
         for epoch, messages in epochs:
             if due := [i for at, i in feeds if at <= epoch]:
                 feeds = feeds[len(due) :]
@@ -67,6 +70,10 @@ class Feeder:
             due_settings = [r for r in settings if self._epoch(r.recorded_at_ms) <= epoch]
             settings = settings[len(due_settings) :]
             self._settings(due_settings, tail)
+            due_orders = [o for o in orders if self._epoch(o.recorded_at_ms) <= epoch]
+            due_appeals = [a for a in appeals if self._epoch(a.recorded_at_ms) <= epoch]
+            orders, appeals = orders[len(due_orders) :], appeals[len(due_appeals) :]
+            self._ordered(due_orders, due_appeals, tail)
             due_reports = [r for r in reports if self._epoch(r.ingested_at_ms) <= epoch]
             if due_reports:
                 reports = reports[len(due_reports) :]
@@ -103,6 +110,20 @@ class Feeder:
         tail.settle("settings", "settings.requests", self._sent("settings.requests"))
         tail.settle(f"replica/gate-{self._instance}", "settings", tail.log_ends("settings", every))
 
+    def _ordered(self, orders: list[Finding], appeals: list[Appeal], tail: Tail) -> None:
+        """What people at the carrier order, then what is appealed."""
+        for order in orders:
+            self._send("findings", order.subject, order)
+        if orders:
+            self._flush()
+            self._sanctioned(tail)
+        for appeal in appeals:
+            self._send("appeals", appeal.subject, appeal)
+        if appeals:
+            self._flush()
+            tail.settle("appeals", "appeals", self._sent("appeals"))
+            self._sanctioned(tail)
+
     def _registered(self, tail: Tail) -> None:
         tail.settle("registrar", "feeds", self._sent("feeds"))
         ends = tail.data_ends("registry", range(self._parts.registry))
@@ -110,7 +131,10 @@ class Feeder:
             tail.settle(f"replica/{component}-{self._instance}", "registry", ends)
 
     def _sanctioned(self, tail: Tail) -> None:
+        """What stands in findings is carried out, and what follows from that for votes, too."""
         every = range(self._parts.reputation)
+        tail.settle("sanctions", "findings", tail.log_ends("findings", every))
+        tail.settle("tally", "reviews", tail.log_ends("reviews", every))
         tail.settle("sanctions", "findings", tail.log_ends("findings", every))
         tail.settle(f"replica/gate-{self._instance}", "sanctions", tail.log_ends("sanctions", every))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.demo.pairs.advertising import quiet_hours, without_consent
+from streams.demo.pairs.appeal import appealed
 from streams.demo.pairs.base import Pair, Sizes
 from streams.demo.pairs.campaign import campaign
 from streams.demo.pairs.edited import edited_copies
@@ -24,4 +25,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     terminated, suspended, unallocated, wrong_route, do_not_originate, institution, lookalike, uncertified, abroad,
     origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
     edited_copies, reported_host, quiet_hours, without_consent,
+    appealed,
 )  # fmt: skip
