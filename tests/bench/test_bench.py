@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns", "fingerprint")
+NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -41,6 +41,13 @@ def test_patterns_prints_a_line_for_each() -> None:
     lines = lines_of("bench.patterns", "--looks", "10", "--repeats", "2")
     assert [line.split()[0] for line in lines[:3]] == ["command", "machine", "commit"]
     assert [line.count("median") for line in lines[3:]] == [2] * 5
+
+
+def test_recipients_prints_what_they_take() -> None:
+    lines = lines_of("bench.recipients", "--recipients", "500", "--looks", "1000")
+    assert [line.split()[0] for line in lines] == ["command", "machine", "commit", "fill", "memory", "lookup"]
+    share = int(lines[-1].partition("% had one")[0].rpartition(" ")[2])
+    assert 40 < share < 60, "half of those asked for have rules"
 
 
 def test_the_reports_hold_least_middle_and_most() -> None:
