@@ -28,7 +28,7 @@ from streams.contracts.feeds import RegistryValue, key_of
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.topics import Group
-from streams.drill.feeder import Feeder, producer
+from streams.drill.feeder import Feeder, close, producer
 from streams.drill.history import History, Record
 from streams.drill.oracle import STALE_AFTER_MS, Oracle
 from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
@@ -114,8 +114,7 @@ class Bed:
             for follower in (self._reader, self._progressed):
                 if follower is not None:
                     follower.stop()
-            self._producer.flush(5)
-            self._producer.close()
+            close(self._producer, 5)
 
     def report(self) -> ScenarioReport:
         """An empty report for this scenario."""

@@ -36,6 +36,15 @@ def producer(connection: Connection) -> Producer:
     )
 
 
+def close(producer: Producer, within_s: float) -> int:
+    """Flush and close; answers how many records nobody acknowledged. Closing alone would wait for them for ever."""
+    left = producer.flush(within_s)
+    if left:
+        producer.purge()
+    producer.close()
+    return int(left)
+
+
 class Feeder:
     """Feeds until `stop`. rate: messages per second. changes: per second; `publish` brings each where it belongs.
     alter: what becomes of the n-th event's bytes.
@@ -119,8 +128,7 @@ class Feeder:
             self._thread.join(10)
         if self._closed:
             return self.sent
-        left = self._producer.flush(_FLUSH_S)
-        self._producer.close()
+        left = close(self._producer, _FLUSH_S)
         self._closed = True
         if left or self._failed:
             raise DrillStuck(f"{left} events were not acknowledged; {self._failed[:3]}")
