@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from streams.drill.processes import DrillStuck
+
 _FRESH_NS = 50_000_000
+#: libfaketime 0.9.10 moves `gettimeofday` and translates deadlines for `pthread_cond_timedwait`, but not for C11's
+#: `cnd_timedwait`, by which librdkafka waits: an hour ahead it would wait for an hour, an hour behind not at all. In
+#: glibc the two have the same types beneath.
+_SHIM = """
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <threads.h>
+int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex, const struct timespec *restrict until) {
+    int said = pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until);
+    return said == 0 ? thrd_success : said == ETIMEDOUT ? thrd_timedout : thrd_error;
+}
+"""
 
 
 class Wrong(NamedTuple):
@@ -26,21 +43,36 @@ class Wrong(NamedTuple):
 
 
 def wrong_clock(file: Path) -> Wrong:
-    """A clock that follows `file`: ours, or that of the libfaketime that $FAKETIME_LIBRARY names.
-
-    Ours is the default: under libfaketime 0.9.10 a gate stalls at the first jump back, its client's transactional calls
-    time out. Whether that is the tool or the client (which waits on absolute wall times) is not settled.
+    """A clock that follows `file`: ours, or that of the libfaketime that $FAKETIME_LIBRARY names (Debian: package
+    faketime, .../libfaketimeMT.so.1). That needs a C compiler, for `_SHIM`; ours is the default, for it needs nothing.
+    Raises DrillStuck.
     """
     file.write_text("+0")
     if library := os.environ.get("FAKETIME_LIBRARY"):
         environment = {
-            "LD_PRELOAD": library,
+            "LD_PRELOAD": f"{_shim(file.parent)} {library}",
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         return Wrong("libfaketime", (), environment)
     return Wrong("own clock", (sys.executable, "-m", "streams.drill.clock", str(file)), {})
+
+
+def _shim(place: Path) -> Path:
+    """`_SHIM` as a library."""
+    source, library = place / "cnd.c", place / "cnd.so"
+    source.write_text(_SHIM)
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise DrillStuck(
+            "FAKETIME_LIBRARY needs a C compiler (Debian: gcc, libc6-dev); without it the own clock is used"
+        )
+    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-lpthread"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise DrillStuck(f"{' '.join(command)}: {done.stderr.strip()}")
+    return library
 
 
 def jump(file: Path, seconds: int) -> None:
