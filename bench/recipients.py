@@ -3,8 +3,8 @@
     python -m bench.recipients [--recipients N] [--looks N] [--seed N] [--write]
 
 The replica is the gate's, on RocksDB in a temporary directory. Each recipient blocks three senders, allows one and
-names two keywords. Lookups are by number, as the gate makes them: classify, pseudonym, read, find the entry that counts; half
-of them ask for people who set nothing.
+names two keywords. Lookups are by number, as the gate makes them (classify, pseudonym, read, find the entry that
+counts); half of them ask for people who set nothing.
 """
 
 from __future__ import annotations
