@@ -57,8 +57,11 @@ def consumer_of(connection: Connection) -> Consumer:
     )
 
 
-def read_to_end(connection: Connection, entities: Sequence[str]) -> Iterator[Letter]:
-    """All committed records of these entities' topics, up to where each partition ends now.
+def read_to_end(
+    connection: Connection, entities: Sequence[str], since_ms: int | None = None
+) -> Iterator[Letter]:  # fmt: skip
+    """All committed records of these entities' topics, up to where each partition ends now; from `since_ms` on (the
+    broker's time), if given.
 
     Raises TopicError when a topic is missing or Kafka falls silent.
     """
@@ -68,7 +71,9 @@ def read_to_end(connection: Connection, entities: Sequence[str]) -> Iterator[Let
     try:
         for topic in entity_of:  # or the client asks for leaders in its own time, half a second later
             consumer.list_topics(topic, timeout=_TIMEOUT_S)
-        consumer.assign([TopicPartition(connection.topic(e), p, OFFSET_BEGINNING) for e, p in sorted(places)])
+        at = OFFSET_BEGINNING if since_ms is None else since_ms
+        starts = [TopicPartition(connection.topic(e), p, at) for e, p in sorted(places)]
+        consumer.assign(starts if since_ms is None else consumer.offsets_for_times(starts, timeout=_TIMEOUT_S))
         while places:
             batch = _fetch(consumer)
             for message in batch:

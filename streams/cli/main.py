@@ -9,6 +9,7 @@ import typer
 
 from streams import __version__
 from streams.cli import (
+    backtest,
     broker,
     check,
     dead,
@@ -65,7 +66,7 @@ root.__doc__ = _HELP
 for panel, commands in (
     (TRY, (demo.demo, broker.broker, drill.drill)),
     (RUN, (run.run, run.registrar, run.gate, run.meter, run.agents)),
-    (LOOK, (replay.replay, explain.explain, schemas.schemas)),
+    (LOOK, (replay.replay, backtest.backtest, explain.explain, schemas.schemas)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)

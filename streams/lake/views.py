@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -22,6 +22,7 @@ _LOCAL_TIME = (
     "CREATE MACRO local_time(ms) AS CASE WHEN abs(ms) < 60000000000000 "
     "THEN strftime(to_timestamp(ms / 1000), '%Y-%m-%d %H:%M:%S%z') END"
 )
+_BATCH = 5000
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
@@ -71,6 +72,15 @@ class Views:
             return Answer(tuple(column[0] for column in done.description or ()), done.fetchall())
         except duckdb.Error as error:
             raise LakeError(f"The query can't be answered: {_sentence(error)}.") from error
+
+    def each(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query of ours, a batch at a time. Raises LakeError."""
+        try:
+            done = self._db.execute(sql)
+            while rows := done.fetchmany(_BATCH):
+                yield from rows
+        except duckdb.Error as error:
+            raise LakeError(f"The lake can't be read: {_sentence(error)}.") from error
 
     def _view(self, name: str, schema: pa.Schema, parts: Mapping[str, str], files: list[str]) -> None:
         if not files:

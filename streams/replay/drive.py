@@ -56,20 +56,32 @@ class Drive:
 
     def run(self, messages: Iterable[Raw]) -> None:
         """Decide every message; apply each epoch's control records before its messages."""
-        epoch_ms = self._begin()
-        epoch = -(2**53)
+        self.begin()
         for raw in messages:
-            try:
-                message, flags = read_message(raw.value)
-            except InvalidEvent as error:
-                self._invalid(raw, error)
-                continue
-            at = epoch_of(message.ingested_at_ms, epoch_ms)
-            if at > epoch:
-                epoch = at
-                self._advance(epoch, epoch_ms)
-            self.decided(self.embedded.message(message, raw.value, flags))
-        self._advance(2**53, epoch_ms)
+            self.take(raw)
+        self.end()
+
+    def begin(self) -> None:
+        """Before the first message."""
+        self._epoch_ms = self._begin()
+        self._epoch = -(2**53)
+
+    def take(self, raw: Raw) -> None:
+        """One message, in the order of ingest."""
+        try:
+            message, flags = read_message(raw.value)
+        except InvalidEvent as error:
+            self._invalid(raw, error)
+            return
+        at = epoch_of(message.ingested_at_ms, self._epoch_ms)
+        if at > self._epoch:
+            self._epoch = at
+            self._advance(at, self._epoch_ms)
+        self.decided(self.embedded.message(message, raw.value, flags))
+
+    def end(self) -> None:
+        """Behind the last message: the control records that are left."""
+        self._advance(2**53, self._epoch_ms)
 
     def _begin(self) -> int:
         """Policies go in first: they say how long an epoch is, and readers see them from `recorded_at` on anyway."""

@@ -13,7 +13,7 @@ from tests.cli.tool import dualblock
 
 COMMANDS = {
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "agents", "topics", "config", "registry", "policy",
-    "replay", "explain", "schemas", "dead", "lake", "settings",
+    "replay", "explain", "schemas", "dead", "lake", "settings", "backtest",
 }  # fmt: skip
 GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},

@@ -1,0 +1,125 @@
+"""Backtest over recorded decisions: what follows from the reasons they hold, and what can't be known without messages.
+
+A decision shows its objections and the mode each ran in. It does not show an allow rule that had no say, nor the
+strictest mode that a check would have run in. Where those could matter, both ends are tried; when they differ, the
+decision is not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from streams.contracts.decisions import Decision, Mode, Reason
+from streams.engine.pack import RANKS, Pack
+from streams.engine.policy import Policy
+from streams.engine.precedence import MODE_ORDER, Objection, judge, reasons_of
+from streams.errors import InputError
+from streams.replay.backtest import Backtest, Said
+from streams.replay.proposed import Rules
+from streams.replay.touched import Touched
+
+#: Parts of a pack that say what follows from an objection. All others say whether there is one.
+FOLLOWS = frozenset(
+    {"profile", "modes", "enforce", "default_mode", "actions", "soft", "label", "ranks"}
+)  # fmt: skip
+UNKNOWN_ALLOW = "an allow rule that had no say may have stood behind the block"
+UNKNOWN_CAP = "how strictly its check may run does not stand in it"
+_ALLOWS = tuple(rank for rank in RANKS if rank.endswith("_allow"))
+_STRICTEST: Mode = "BLOCK"
+
+
+class Judge:
+    """Judges decisions by two policies. known: policies by their hash, so that a recorded mode can be understood.
+
+    Raises InputError when the new policy or rows say something that no recorded decision can answer.
+    """
+
+    def __init__(self, today: Policy, new: Policy, rules: Rules, known: Mapping[str, Policy]) -> None:
+        asks = [n for n in Pack.__struct_fields__ if n not in FOLLOWS and _part(today, n) != _part(new, n)]
+        if asks:
+            raise InputError(
+                f"The new policy changes {', '.join(asks)}: what follows for a message stands in no decision. "
+                "Take --from topic or --from files."
+            )
+        if rules.feeds or rules.manifests:
+            raise InputError(
+                "The new rows hold heartbeats or manifests: what an absent row proves by them stands in no decision. "
+                "Take --from topic or --from files."
+            )
+        self._today, self._new = today, new
+        self._known = {**known, today.version: today, new.version: new}
+        self._touched = Touched(rules.rows.values(), today.pack.grammar)
+
+    def run(self, decisions: Iterable[Decision], backtest: Backtest) -> None:
+        """Compare what both policies make of each decision."""
+        for decision in decisions:
+            registered = decision.sender.registered
+            today = self._said(decision, self._today)
+            new = self._touched.why(decision) or self._said(decision, self._new)
+            if isinstance(today, str):
+                backtest.not_judgeable[registered, today] += 1
+            elif isinstance(new, str):
+                backtest.not_judgeable[registered, new] += 1
+            else:
+                backtest.compare(today, new)
+
+    def _said(self, decision: Decision, policy: Policy) -> Said | str:
+        """What a policy makes of the decision's objections, or why that can't be told."""
+        then = self._known.get(decision.versions.policy)
+        found: dict[str, list[Said]] = {}
+        verdicts = {}
+        for strict in (False, True):
+            objections = [_objection(r, decision, then, policy, strict) for r in decision.reasons if r.gate != "own"]
+            for name, allows in _allows(decision, then, policy).items():
+                outcome = judge(objections, allows, policy.pack.ranks)
+                verdicts[strict, name] = outcome.verdict
+                blocking = [r.code for r in reasons_of(objections, policy.pack.ranks) if r.mode == "BLOCK"]
+                said = Said(
+                    decision.sender.key, decision.sender.registered, decision.route.relay_id or "-", outcome.action,
+                    outcome.verdict == "BLOCK", next(iter(blocking), outcome.won) if outcome.verdict == "BLOCK" else "",
+                )  # fmt: skip
+                found.setdefault(outcome.verdict, []).append(said)
+        if len(found) > 1:
+            return UNKNOWN_CAP if verdicts[False, "few"] != verdicts[True, "few"] else UNKNOWN_ALLOW
+        return next(iter(found.values()))[0]
+
+
+def _part(policy: Policy, name: str) -> object:
+    held = getattr(policy.pack, name)
+    # Grammars are compared by identity in the engine; here by what they say.
+    return repr(held) if name == "grammar" else held
+
+
+def _objection(reason: Reason, decision: Decision, then: Policy | None, policy: Policy, strict: bool) -> Objection:
+    name = {"directive": "DIRECTIVE", "reputation": "SANCTION"}.get(reason.gate, reason.code)
+    cap = _cap(reason, name, decision, then, strict)
+    asked = policy.pack.modes.get(name, policy.pack.default_mode)
+    mode = min(asked, cap, key=MODE_ORDER.__getitem__)
+    return Objection(reason.code, reason.gate, mode, policy.pack.actions.get(reason.code, "REJECT"))
+
+
+def _cap(reason: Reason, name: str, decision: Decision, then: Policy | None, strict: bool) -> Mode:
+    """The strictest mode that the reason's check may run in: the least it can be, or with `strict` the most."""
+    shadow = decision.shadow
+    if shadow is not None and reason.code in shadow.codes:
+        return _STRICTEST  # the enforce profile would have blocked for it
+    if then is not None:
+        was = then.pack.modes.get(name, then.pack.default_mode)
+        if MODE_ORDER[reason.mode] < MODE_ORDER[was]:
+            return reason.mode  # it was held back, so that is its cap
+        if shadow is not None and then.pack.enforce.get(name) == _STRICTEST and MODE_ORDER[reason.mode] < 2:
+            return "LABEL" if strict else reason.mode  # not even the enforce profile would have blocked for it
+    return _STRICTEST if strict else reason.mode
+
+
+def _allows(decision: Decision, then: Policy | None, policy: Policy) -> dict[str, list[str]]:
+    """The fewest and the most allow rules that can have stood beside the objections."""
+    if decision.verdict == "ALLOW" and decision.won == "default":
+        return {"few": []}
+    few = [decision.won] if decision.won in _ALLOWS else []
+    if decision.verdict == "ALLOW" and then is not None and then.pack.ranks == policy.pack.ranks:
+        return {"few": few}  # the strongest one is named, and the weaker ones change nothing
+    if then is None or decision.won not in then.pack.ranks:
+        return {"few": few, "most": list(_ALLOWS)}
+    weaker = [rank for rank in _ALLOWS if then.pack.ranks[rank] > then.pack.ranks[decision.won]]
+    return {"few": few, "most": [*few, *weaker]}

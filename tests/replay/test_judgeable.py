@@ -1,0 +1,161 @@
+"""Backtests over recorded decisions: what follows from what they hold, and what is counted as not judgeable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.contracts.decisions import Decision
+from streams.engine.policy import Policy, build, layer
+from streams.errors import InputError
+from streams.packs import shipped
+from streams.replay.backtest import Backtest
+from streams.replay.files import Inputs, drive, gate
+from streams.replay.judgeable import UNKNOWN_ALLOW, UNKNOWN_CAP, Judge
+from streams.replay.proposed import read_rules
+from streams.replay.touched import NEEDS_MESSAGE, RECIPIENT_HIDDEN, SENDER_HIDDEN
+from tests.replay.proposals import KEYS, NOW, SENT, blocked, sender
+from tests.replay.small import POLICY, REGISTRY, lines, message
+
+
+def recorded(
+    tmp_path: Path, sent: list[dict[str, Any]], policy: dict[str, Any] = POLICY, **more: Any
+) -> list[Decision]:
+    """What the small carrier decided."""
+    registry = (*REGISTRY, *more.pop("rows", ()))
+    inputs = Inputs(
+        messages=(lines(tmp_path / "m", *sent),), registry=(lines(tmp_path / "r", *registry),),
+        policy=(lines(tmp_path / "p", policy),),
+    )  # fmt: skip
+    found: list[Decision] = []
+    drive(gate("kr", KEYS), inputs, found.append, lambda letter: None, lambda: None)
+    return found
+
+
+def policy_of(pack: dict[str, Any] | None = None, profile: str = "enforce") -> Policy:
+    return build(layer(shipped()["kr", profile], pack or {}))
+
+
+def judged(
+    decisions: list[Decision], tmp_path: Path, *rows: dict[str, Any], new: Policy | None = None,
+    today: Policy | None = None, known: bool = True,
+) -> Backtest:  # fmt: skip
+    today = today or policy_of()
+    rules = read_rules(None, [lines(tmp_path / "new", *rows)] if rows else [], NOW)
+    found = Backtest(0)
+    policies = [policy_of(), policy_of(profile="observe"), today] if known else []
+    Judge(today, new or today, rules, {p.version: p for p in policies}).run(decisions, found)
+    return found
+
+
+def modes(**given: str) -> dict[str, Any]:
+    return {"modes": given}
+
+
+def test_modes_are_tried_on_recorded_decisions(tmp_path: Path) -> None:
+    found = judged(recorded(tmp_path, SENT), tmp_path, new=policy_of(modes(SENDER_WRONG_ROUTE="LABEL")))
+    assert blocked(found, "no_longer_blocked") == [(True, "kr:15881234", "relay-9", "SENDER_WRONG_ROUTE", 2)]
+    assert not found.not_judgeable and found.side(True).messages == 8
+
+
+def test_what_observed_only_would_block_as_its_shadow_said(tmp_path: Path) -> None:
+    observe = {"jurisdiction": "kr", "timeline": [{"profile": "observe", "version": 1}]}
+    found = judged(recorded(tmp_path, SENT, observe), tmp_path, today=policy_of(profile="observe"), new=policy_of())
+    assert blocked(found) == [(True, "kr:15881234", "relay-9", "SENDER_WRONG_ROUTE", 2)]
+    assert found.rises
+
+
+def test_a_listed_route_never_blocks_whatever_the_policy(tmp_path: Path) -> None:
+    """The check holds itself back to LABEL, and a recorded LABEL under a BLOCK says so."""
+    listed = sender("kr:16441000", ("relay-7",), routes={"mode": "listed", "relays": ["relay-7"]})
+    sent = [message(1, sender="16441000", relay="relay-9")]
+    decided = recorded(tmp_path, sent, rows=(listed,))
+    assert decided[0].action == "LABEL"
+    found = judged(decided, tmp_path, new=policy_of({"label": "other"}))
+    assert not found.would_block and not found.not_judgeable
+
+
+def test_a_cap_that_nobody_knows_is_not_guessed(tmp_path: Path) -> None:
+    lax = policy_of(modes(SOURCE_NOT_LISTED="OBSERVE") | {"enforce": {"SOURCE_NOT_LISTED": "LABEL"}})
+    account = {"key": "account:a", "kind": "account", "timeline": [{"version": 1, "networks": ["192.0.2.0/24"]}]}
+    route = {"relay_id": "relay-7", "account_id": "a", "peer_ip": "203.0.113.9"}
+    decided = recorded(tmp_path, [message(1, route=route)], rows=(account,))
+    assert [r.code for r in decided[0].reasons] == ["SOURCE_NOT_LISTED"]
+    strict = policy_of(modes(SOURCE_NOT_LISTED="BLOCK") | {"enforce": {"SOURCE_NOT_LISTED": "LABEL"}})
+    found = judged(decided, tmp_path, today=lax, new=strict)
+    assert dict(found.not_judgeable) == {(True, UNKNOWN_CAP): 1}
+
+
+def test_an_allow_rule_that_had_no_say_is_not_guessed(tmp_path: Path) -> None:
+    """Blocked as a forgery and under a sanction: behind the forgery a protected sender may have stood."""
+    (one,) = recorded(tmp_path, SENT[:1])
+    sanctioned = msgspec.structs.replace(
+        one, reasons=(*one.reasons, msgspec.structs.replace(one.reasons[0], code="REPORTS", gate="reputation"))
+    )
+    found = judged([sanctioned], tmp_path, new=policy_of(modes(SENDER_WRONG_ROUTE="LABEL")))
+    assert dict(found.not_judgeable) == {(True, UNKNOWN_ALLOW): 1}
+    assert found.blind
+
+
+def test_a_mode_of_an_unknown_policy_is_not_guessed(tmp_path: Path) -> None:
+    strange = [msgspec.structs.replace(d, versions=msgspec.structs.replace(d.versions, policy="sha256:?"))
+               for d in recorded(tmp_path, SENT)]  # fmt: skip
+    found = judged(strange, tmp_path, new=policy_of(modes(SENDER_WRONG_ROUTE="LABEL")), known=False)
+    assert dict(found.not_judgeable) == {(True, UNKNOWN_ALLOW): 2}
+    assert found.side(True).messages == 6, "what nobody objected to stays allowed"
+
+
+MOBILE = "01055501111"
+TOUCHED: dict[str, tuple[dict[str, Any], dict[tuple[bool, str], int]]] = {
+    "a clear sender that a row names": (sender(), {(True, NEEDS_MESSAGE): 1}),
+    "a clear sender that no row names": (sender("kr:16001234"), {}),
+    "people's numbers, and the sender is a pseudonym": (sender("kr:01055502222"), {(False, SENDER_HIDDEN): 1}),
+    "numbers of another kind": (sender("kr:07055502222"), {}),
+    "a number's state": (
+        {"key": "number:+821055501111", "kind": "number", "timeline": [{"version": 1, "status": "active"}]},
+        {(False, SENDER_HIDDEN): 1},
+    ),
+    "a relay": (
+        {"key": "relay:relay-7", "kind": "relay", "timeline": [{"version": 2}]},
+        {(True, NEEDS_MESSAGE): 1, (False, NEEDS_MESSAGE): 1},
+    ),
+    "a recipient": (
+        {"key": "consent:org:1>~abc", "kind": "consent", "timeline": [{"version": 1}]},
+        {(True, RECIPIENT_HIDDEN): 1, (False, RECIPIENT_HIDDEN): 1},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOUCHED)
+def test_what_pseudonyms_hide_is_not_judged(name: str, tmp_path: Path) -> None:
+    row, expected = TOUCHED[name]
+    decided = recorded(tmp_path, [message(1), message(2, sender=MOBILE, traffic_class="p2p", channel="mo")])
+    assert decided[1].sender.key.startswith("~")
+    found = judged(decided, tmp_path, row)
+    assert dict(found.not_judgeable) == expected
+    assert found.side(True).messages + found.side(False).messages == 2 - sum(expected.values())
+
+
+def test_a_new_look_alike_touches_names_only(tmp_path: Path) -> None:
+    new = {"key": "institution:kr:bank", "kind": "institution", "timeline": [{"version": 1, "names": ["My Bank"]}]}
+    names = ("MyBank", "Other")
+    sent = [message(n, sender=name, channel="rcs") for n, name in enumerate(names)]
+    found = judged(recorded(tmp_path, sent), tmp_path, new)
+    assert sum(found.not_judgeable.values()) == 1 and found.side(False).messages == 1
+
+
+JUDGE_REFUSED: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
+    "a threshold": ({"late_report_ms": 1}, [], "changes late_report_ms"),
+    "a grammar": ({"grammar": {"region": "JP"}}, [], "changes grammar"),
+    "a heartbeat": ({}, [REGISTRY[3]], "heartbeats or manifests"),
+}
+
+
+@pytest.mark.parametrize("name", JUDGE_REFUSED)
+def test_what_no_decision_can_answer_is_refused(name: str, tmp_path: Path) -> None:
+    pack, rows, sentence = JUDGE_REFUSED[name]
+    with pytest.raises(InputError, match=sentence):
+        judged([], tmp_path, *rows, new=policy_of(pack))
