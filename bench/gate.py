@@ -46,11 +46,13 @@ MAX_SECONDS = 1200
 
 
 class Rates(NamedTuple):
-    """Messages per second and CPU microseconds per message of one pair of runs."""
+    """Messages per second and CPU microseconds per message of one round of runs. untold: a gate without `recent`."""
 
     gate: float
+    untold: float
     raw: float
     gate_cpu_us: float
+    untold_cpu_us: float
     raw_cpu_us: float
 
 
@@ -100,13 +102,21 @@ def timed(module: str, *arguments: str) -> tuple[float, float]:
 
 
 def measure(connection: Connection, messages: int, repeats: int, state: Path) -> list[Rates]:
-    """Gate and raw loop in turns; a new group each time, so that each reads all messages."""
+    """Gate with and without `recent` and raw loop in turns; a new group each time, so that each reads all messages."""
     found: list[Rates] = []
     for number in range(repeats):
         where = (connection.bootstrap, connection.prefix)
-        seconds, cpu = timed("bench.gate_loop", *where, f"gate-{number}", str(messages), str(state / "gate"))
-        raw_seconds, raw_cpu = timed("bench.raw_loop", *where, f"raw-{number}", str(messages))
-        found.append(Rates(messages / seconds, messages / raw_seconds, cpu * 1e6 / messages, raw_cpu * 1e6 / messages))
+        rates: list[float] = []
+        cpus: list[float] = []
+        for module, more in (
+            ("gate", (str(state / "gate"), str(PARTITIONS["messages"]))), ("gate", (str(state / "gate"), "0")),
+            ("raw", ()),
+        ):  # fmt: skip
+            group = f"{module}-{number}-{len(rates)}"
+            seconds, cpu = timed(f"bench.{module}_loop", *where, group, str(messages), *more)
+            rates.append(messages / seconds)
+            cpus.append(cpu * 1e6 / messages)
+        found.append(Rates(*rates, *cpus))
     return found
 
 
@@ -115,10 +125,12 @@ def report(runs: Sequence[Rates], messages: int) -> list[str]:
     return [
         f"runs     {len(runs)} of each, {messages:,} messages a run",
         f"gate     {spread([r.gate for r in runs]).shown('messages/s')}",
+        f"untold   {spread([r.untold for r in runs]).shown('messages/s')}  (gate that tells no deliveries)",
         f"raw      {spread([r.raw for r in runs]).shown('messages/s')}",
         f"ratio    {spread([r.gate / r.raw for r in runs]).shown('', 2)}  (gate : raw, by wall clock)",
         f"cpu      {spread([r.gate_cpu_us / r.raw_cpu_us for r in runs]).shown('', 1)}  (gate : raw, per message)",
         f"gate cpu {spread([r.gate_cpu_us for r in runs]).shown('µs per message', 1)}",
+        f"recent   {spread([r.gate_cpu_us / r.untold_cpu_us for r in runs]).shown('', 2)}  (gate : untold, CPU)",
     ]
 
 

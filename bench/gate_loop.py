@@ -1,6 +1,8 @@
 """The gate as it is deployed, over so many messages: the other side of `bench.gate`.
 
-    python -m bench.gate_loop BOOTSTRAP PREFIX GROUP MESSAGES STATE_DIR
+    python -m bench.gate_loop BOOTSTRAP PREFIX GROUP MESSAGES STATE_DIR RECENT
+
+RECENT: partitions of `recent` that deliveries are told to, or 0 for a gate that tells none.
 
 Loop, step, replica on disk and engine are the product's own; only the clock is added, and the stop at the end.
 """
@@ -45,11 +47,12 @@ class TimedGate(Gate):
             self._stop()
 
 
-def run(connection: Connection, group: str, messages: int, state: Path) -> Clock:
+def run(connection: Connection, group: str, messages: int, state: Path, recent: int) -> Clock:
     """Decide so many messages."""
     state.mkdir(parents=True, exist_ok=True)
     replicator = Replicator(connection, group, RocksReplica(str(state), skeletons_of), ENTITIES)
-    step = TimedGate(Decider(Policies(shipped(), "kr"), Keys(*DEMO_KEYS)), replicator, group)
+    decider = Decider(Policies(shipped(), "kr"), Keys(*DEMO_KEYS))
+    step = TimedGate(decider, replicator, group, recent=(recent, True) if recent else None)
     clock = Clock()
 
     def at(point: str) -> None:
@@ -63,5 +66,5 @@ def run(connection: Connection, group: str, messages: int, state: Path) -> Clock
 
 
 if __name__ == "__main__":
-    bootstrap, prefix, group, messages, state = sys.argv[1:]
-    print(json.dumps(run(Connection(bootstrap, prefix), group, int(messages), Path(state)).seconds()))
+    bootstrap, prefix, group, messages, state, recent = sys.argv[1:]
+    print(json.dumps(run(Connection(bootstrap, prefix), group, int(messages), Path(state), int(recent)).seconds()))

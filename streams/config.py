@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
+    #: Whether gates tell the step `recent` what they delivered; off, no report is joined or found "not received".
+    tell_deliveries: bool = True
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: dict[str, str] = {}
 

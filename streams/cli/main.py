@@ -65,7 +65,7 @@ root.__doc__ = _HELP
 
 for panel, commands in (
     (TRY, (demo.demo, broker.broker, drill.drill)),
-    (RUN, (run.run, run.registrar, run.gate, run.meter, run.agents)),
+    (RUN, (run.run, run.registrar, run.gate, run.meter, run.recent, run.agents)),
     (LOOK, (replay.replay, backtest.backtest, explain.explain, schemas.schemas)),
 ):
     for command in commands:

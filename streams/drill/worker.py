@@ -15,7 +15,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from confluent_kafka import Producer
 
@@ -29,7 +28,7 @@ from streams.engine.view import View
 from streams.pipeline.errors import RestartNeeded
 from streams.pipeline.settings import Config
 from streams.service.agents import agent_steps, build_agents
-from streams.service.workers import ROLES, build_loop
+from streams.service.workers import ROLES, LoopRole, build_loop
 from streams.telemetry.logging import set_up
 
 #: Points at which what was produced is pushed out first, so that the torn transaction stands on the log.
@@ -114,8 +113,8 @@ class AgentCrash:
             _die(self._note, point if unacknowledged else f"{point} acknowledged")
 
 
-def run_loop(role: Literal["registrar", "gate", "meter"], settings: Settings, note: Note, orders: Note) -> int:
-    """Run registrar, gate or meter; exit code as the ordinary worker's."""
+def run_loop(role: LoopRole, settings: Settings, note: Note, orders: Note) -> int:
+    """Run registrar, gate, meter or recent; exit code as the ordinary worker's."""
     held: list[Producer] = []
 
     def make_producer(config: Config) -> Producer:

@@ -10,11 +10,12 @@ from streams.contracts.reports import Report
 from streams.contracts.reputation import Basis, Vote
 from streams.engine.case import Case
 from streams.engine.checks import run_checks
+from streams.engine.deliveries import reporter_key
 from streams.engine.hosts import host_subjects
+from streams.engine.pack import Pack
 from streams.engine.policy import Policies
-from streams.engine.pseudonym import Keys, state_pseudonym
-from streams.engine.senders import classify
-from streams.engine.subjects import campaign_subjects, sender_subject
+from streams.engine.pseudonym import Keys
+from streams.engine.subjects import campaign_subject, campaign_subjects, sender_subject
 from streams.engine.view import View
 
 
@@ -30,18 +31,25 @@ def attribute(report: Report, view: View, policies: Policies, keys: Keys) -> tup
     """The votes of a report, judged with the rows as of `message_at_ms`. Raises ReportRefused."""
     policy = policies.at(view, report.message_at_ms)
     pack = policy.pack
+    check_times(report, pack)
+    if report.category in pack.not_spam:
+        return ()
+    case = Case(_as_message(report), view, policy)
+    person = reporter_key(report, pack, keys)  # as recent and outcomes know the reporter
+    weight = report.weight_permille
+    if report.received is False:
+        weight = min(weight, pack.reporters.not_received_permille)
+    return tuple(_vote(report, person, subject, basis, weight) for subject, basis in _charged(report, case, keys))
+
+
+def check_times(report: Report, pack: Pack) -> None:
+    """Raises ReportRefused for a report from the future, or one that took too long."""
     if report.reported_at_ms > report.ingested_at_ms + pack.skew_ms:
         raise ReportRefused("REPORT_FROM_THE_FUTURE", "reported after it was ingested")
     if report.message_at_ms > report.reported_at_ms + pack.skew_ms:
         raise ReportRefused("REPORT_FROM_THE_FUTURE", "reported before the message came")
     if report.ingested_at_ms - report.reported_at_ms > pack.late_report_ms:
         raise ReportRefused("REPORT_TOO_LATE", "ingested more than the policy's lateness after it was made")
-    if report.category in pack.not_spam:
-        return ()
-    case = Case(_as_message(report), view, policy)
-    # One person is one voter, however the portal writes the number.
-    person = classify(report.reporter, None, pack.grammar).key
-    return tuple(_vote(report, person, subject, basis, keys) for subject, basis in _charged(report, case, keys))
 
 
 def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
@@ -56,17 +64,20 @@ def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
         return charged
     text = report.text or ""
     named = (*campaign_subjects(relay, text), *host_subjects(text, case.pack.shared_hosts))
+    if not named and report.fingerprint is not None:
+        named = (campaign_subject(relay, report.fingerprint),)  # a form without the text, and its delivery
     campaign: list[tuple[str, Basis]] = [(subject, "count") for subject in named]
     if not failed and "origin" in passed:
         return [(sender_subject(case, keys), "count"), *campaign]
     return [*campaign, (f"relay:{relay}", "count")] if relay else campaign
 
 
-def _vote(report: Report, person: str, subject: str, basis: Basis, keys: Keys) -> Vote:
+def _vote(report: Report, person: str, subject: str, basis: Basis, weight: int) -> Vote:
     return Vote(
         subject=subject,
-        reporter=state_pseudonym(keys, person),
+        reporter=person,
         group=report.reporter_group,
+        weight_permille=weight,
         basis=basis,
         leg=report.leg,
         report_id=report.report_id,
@@ -74,6 +85,7 @@ def _vote(report: Report, person: str, subject: str, basis: Basis, keys: Keys) -
         reported_at_ms=report.reported_at_ms,
         ingested_at_ms=report.ingested_at_ms,
         category=report.category,
+        source=report.source,
     )
 
 

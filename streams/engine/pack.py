@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from streams.contracts.decisions import Action, Mode
-from streams.contracts.messages import Leg
+from streams.contracts.messages import Channel, Leg
 from streams.contracts.policy import Profile
 
 
@@ -103,8 +103,34 @@ class Appeals(PackPart, frozen=True, kw_only=True):
     suspend_on_appeal: bool = False
 
 
+class Deliveries(PackPart, frozen=True, kw_only=True):
+    """How reports are joined to what was delivered.
+
+    window_ms: how far a reported time may be off. channels: those of which every delivery passes the gates, which the
+    carrier vouches for; only there may "not received" be concluded. own_sources: report sources that only this
+    carrier's subscribers can reach.
+    """
+
+    window_ms: int = 600_000
+    channels: tuple[Channel, ...] = ()
+    own_sources: tuple[str, ...] = ()
+
+
+class Reporters(PackPart, frozen=True, kw_only=True):
+    """What a report weighs, in permille. See `engine/weights.py` for the formula."""
+
+    prior: int = 2
+    cost: int = 2
+    floor_permille: int = 100
+    regain_permille: int = 100
+    not_received_permille: int = 100
+
+
 class Pack(PackPart, frozen=True, kw_only=True):
-    """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million."""
+    """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million.
+
+    source_permille: report source → the largest part of a critical threshold that its reports can make up.
+    """
 
     jurisdiction: str
     profile: Profile
@@ -132,6 +158,9 @@ class Pack(PackPart, frozen=True, kw_only=True):
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()
     matching_bands: int = 2
+    deliveries: Deliveries = Deliveries()
+    reporters: Reporters = Reporters()
+    source_permille: dict[str, int] = {}
     advertising: Advertising = Advertising()
 
 

@@ -140,6 +140,7 @@ def _validate(pack: Pack) -> None:
     times = pack.appeals
     if min(times.notice_ms, times.appeal_ms, times.decide_ms) < 0 or max(times.appeal_ms, times.decide_ms) > YEAR_MS:
         raise ValueError("appeals: notice_ms, appeal_ms and decide_ms are 0 to a year, in ms")
+    _validate_reports(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):
             _validate_window(subject, *window)
@@ -195,6 +196,21 @@ def _validate_advertising(rules: Advertising) -> None:
     empty = [word for word in (*rules.labels, *rules.before_label, *rules.opt_out) if not squeezed(word)]
     if empty:
         raise ValueError("advertising: an empty label or opt-out line would stand in every text")
+
+
+def _validate_reports(pack: Pack) -> None:
+    rules = pack.reporters
+    if rules.prior < 1 or rules.cost < 0:
+        raise ValueError(f"reporters: prior must be at least 1 and cost at least 0, not {rules.prior}, {rules.cost}")
+    if not 0 < rules.floor_permille <= 1000 or not 0 <= rules.regain_permille <= 1000:
+        raise ValueError("reporters: floor_permille is 1 to 1000, regain_permille 0 to 1000")
+    if not 0 <= rules.not_received_permille <= 100:
+        raise ValueError(f"reporters.not_received_permille: 0 to 100, not {rules.not_received_permille}")
+    if not 0 <= pack.deliveries.window_ms <= 86_400_000:
+        raise ValueError(f"deliveries.window_ms: at most a day, not {pack.deliveries.window_ms}")
+    for source, share in pack.source_permille.items():
+        if not 0 <= share <= 1000:
+            raise ValueError(f"source_permille.{source}: 0 to 1000, not {share}")
 
 
 def _validate_window(subject: str, name: str, window: Window) -> None:

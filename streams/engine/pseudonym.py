@@ -6,9 +6,9 @@ rotate freely; the state key, under which votes and sanctions are kept, changes 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
 
 from streams.engine.short import brief
@@ -36,6 +36,12 @@ def state_pseudonym(keys: Keys, text: str) -> str:
     return "~" + hmac.digest(keys.state, text.encode("utf-8", "replace"), "sha256").hex()[:20]
 
 
+def person_key(keys: Keys, person: str) -> str:
+    """`~<20 hex digits>` of a recipient or reporter under the state key: keyed BLAKE2 (RFC 7693), at half the cost of
+    an HMAC. Not cached: recipients hardly ever come twice."""
+    return "~" + blake2b(person.encode("utf-8", "replace"), digest_size=10, key=keys.state[:64]).hexdigest()
+
+
 def input_hash(keys: Keys, raw: bytes) -> str:
     """11 characters (64 bits) that prove which bytes were decided, without showing them."""
-    return brief(hashlib.blake2b(raw, digest_size=8, key=keys.publication[:64]).digest())
+    return brief(blake2b(raw, digest_size=8, key=keys.publication[:64]).digest())

@@ -17,6 +17,7 @@ from streams.contracts.decisions import Decision, Observed
 from streams.engine.decide import Decider
 from streams.engine.intake import InvalidEvent, read_message
 from streams.pipeline.commit import CommitPolicy
+from streams.pipeline.delivered import Delivered
 from streams.pipeline.late import alters_from_ms
 from streams.pipeline.replicator import Replicator, wall_ms
 from streams.pipeline.step import Input, InvalidRecord, Output
@@ -33,13 +34,19 @@ class Gate:
     """Decides. See `step.Step` for who calls what.
 
     replicator: of `ENTITIES`; the gate listens to it and closes it. instance: this worker, e.g. `gate-0`.
+    recent: (partitions of `recent`, whether deliveries are told there); None: nothing at all is.
     """
 
     name = "gate"
     input = "messages"
 
     def __init__(
-        self, decider: Decider, replicator: Replicator, instance: str, clock_ms: Callable[[], int] = wall_ms
+        self,
+        decider: Decider,
+        replicator: Replicator,
+        instance: str,
+        clock_ms: Callable[[], int] = wall_ms,
+        recent: tuple[int, bool] | None = None,
     ) -> None:
         self.newest_ms: dict[int, int] = {}
         self.late = 0  # changes that came too late since the start
@@ -50,6 +57,9 @@ class Gate:
         self._said: Counter[tuple[str, str]] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
         self._unknown: Counter[str] = Counter()
+        self._delivered = None
+        if recent is not None:
+            self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
         replicator.listen(self._changed)
 
     def catch_up(self) -> bool:
@@ -71,11 +81,17 @@ class Gate:
             raise
         if decision.event_time_ms > self.newest_ms.get(record.partition, 0):
             self.newest_ms[record.partition] = decision.event_time_ms
+        if self._delivered is not None:
+            self._delivered.note(message, decision)
         return (self._output(decision, record),)
 
     def fallback(self, record: Input, reason: str) -> Sequence[Output]:
         decision = self._decider.invalid(record.value or b"", reason)
-        return () if decision is None else (self._output(decision, record),)
+        if decision is None:
+            return ()
+        if self._delivered is not None:
+            self._delivered.untold(decision)
+        return (self._output(decision, record),)
 
     def _output(self, decision: Decision, record: Input) -> Output:
         """The decision with where and when it was made, keyed by the sender as published."""
@@ -115,9 +131,11 @@ class Gate:
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
         self._replicator.check()
-        return ()
+        return () if self._delivered is None else self._delivered.flush(positions, now_ms)
 
     def committed(self) -> None:
+        if self._delivered is not None:
+            self._delivered.committed()
         for (verdict, action), number in self._said.items():
             count("decisions_total", number, verdict=verdict, action=action)
         for (code, mode), number in self._reasons.items():
@@ -127,6 +145,8 @@ class Gate:
         self._forget()
 
     def aborted(self) -> None:
+        if self._delivered is not None:
+            self._delivered.aborted()
         self._forget()
 
     def _forget(self) -> None:
@@ -138,10 +158,11 @@ class Gate:
         pass
 
     def revoked(self, partitions: Iterable[int]) -> None:
-        pass
+        if self._delivered is not None:
+            self._delivered.revoked(partitions)
 
     def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
-        return ()
+        return () if self._delivered is None else self._delivered.idle(ended, now_ms)
 
     def close(self) -> None:
         self._replicator.close()

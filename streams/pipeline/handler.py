@@ -12,7 +12,7 @@ from streams.pipeline.assignment import NEVER, Assignment
 from streams.pipeline.dead import dead_letter
 from streams.pipeline.errors import PipelineError, RestartNeeded
 from streams.pipeline.fuse import Fuse
-from streams.pipeline.step import Input, InvalidRecord, Step
+from streams.pipeline.step import Input, InvalidRecord, NotYet, Step
 from streams.pipeline.transaction import Transaction
 from streams.telemetry.metrics import count, gauge
 
@@ -37,6 +37,7 @@ class Handler:
         self._fuse, self._clock_ms = fuse, clock_ms
         self.pending = 0
         self.since_s = 0.0
+        self._waiting: dict[int, Callable[[], bool]] = {}  # partitions paused at a record that must wait
 
     def handle(self, batch: list[Message], consumer: Consumer) -> None:
         """Hand each record to the step and write its outputs. Raises what `Transaction.write` does."""
@@ -56,10 +57,14 @@ class Handler:
             record = Input(partition, offset, message.key(), message.value(), message.timestamp()[1])
             if partition in ended:
                 del ended[partition]
+            before = pending.get(partition)
             positions[partition] = pending[partition] = offset + 1
             self.pending += 1
             try:
                 outputs = handle(record)
+            except NotYet as later:
+                self._put_off(consumer, record, later, before)
+                continue
             except InvalidRecord as invalid:
                 self._reject(consumer, record, invalid.reason, invalid.detail)
                 continue
@@ -77,6 +82,24 @@ class Handler:
                 continue
             if fuse.watching():
                 fuse.good(partition)
+
+    def _put_off(self, consumer: Consumer, record: Input, later: NotYet, before: int | None) -> None:
+        """As if the record had not been read: nothing of it is in the transaction, and nothing behind it is handled."""
+        partition, parts = record.partition, self._parts
+        self.pending -= 1
+        parts.positions[partition] = record.offset
+        if before is None:
+            del parts.pending[partition]
+        else:
+            parts.pending[partition] = before
+        parts.hold(partition)
+        consumer.pause(self._places([partition]))
+        self._waiting[partition] = later.ready
+
+    def forget(self, partition: int) -> None:
+        """The partition is no longer ours, or came anew."""
+        self._waiting.pop(partition, None)
+        self._fuse.forget(partition)
 
     def _reject(self, consumer: Consumer, record: Input, reason: str, exception: str) -> None:
         """A dead letter, and what the step answers all the same."""
@@ -119,17 +142,25 @@ class Handler:
             log.warning("consumer_error", step=self._step.name, error=error.str())
 
     def half_open(self, consumer: Consumer) -> None:
-        """Let partitions flow again whose rest is over."""
+        """Let partitions flow again whose rest is over, or whose record need not wait any longer."""
+        for partition in [p for p, ready in self._waiting.items() if ready()]:
+            del self._waiting[partition]
+            self._flow(consumer, partition)
         if not self._fuse.watching():
             return
         for partition in self._fuse.half_open(int(time.monotonic() * 1000)):
-            offset = self._parts.release(partition)
+            offset = self._flow(consumer, partition)
             if offset is None:
                 continue
             log.warning("fuse_half_open", step=self._step.name, partition=partition, offset=offset)
+            gauge("fuse_open_partitions", len(self._parts.held), step=self._step.name)
+
+    def _flow(self, consumer: Consumer, partition: int) -> int | None:
+        offset = self._parts.release(partition)
+        if offset is not None:
             consumer.resume(self._places([partition]))
             consumer.seek(TopicPartition(self._topic, partition, offset))
-            gauge("fuse_open_partitions", len(self._parts.held), step=self._step.name)
+        return offset
 
     def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]

@@ -1,5 +1,5 @@
-"""The transactional loop: consume, let a step handle, produce, commit all of it or nothing. Registrar, gate and meter
-are three steps in this one loop.
+"""The transactional loop: consume, let a step handle, produce, commit all of it or nothing. Registrar, gate, meter
+and recent are four steps in this one loop.
 
 Delivery guarantee: each input record's outputs are seen exactly once by readers of committed records, whatever is
 killed when. Raw logs hold more: aborted attempts.
@@ -281,7 +281,7 @@ class Loop:
                 parts.held[partition] = offset
                 continue
             parts.add(partition, offset)
-            self._fuse.forget(partition)
+            self._handler.forget(partition)
             self._consumer.seek(
                 TopicPartition(self._topic, partition, found.offset if found.offset >= 0 else OFFSET_BEGINNING)
             )
@@ -307,6 +307,7 @@ class Loop:
         found = self._committed(partitions)
         for place in found:
             self._parts.add(place.partition, max(place.offset, 0))
+            self._handler.forget(place.partition)
             self._step.newest_ms[place.partition] = _newest_ms(place.metadata)
             if place.offset < 0:
                 place.offset = OFFSET_BEGINNING
@@ -335,7 +336,7 @@ class Loop:
             self._over = error  # raised by the loop: an exception must not end this callback half-way
         self._parts.remove(numbers)
         for number in numbers:
-            self._fuse.forget(number)
+            self._handler.forget(number)
         self._step.revoked(numbers)
         for number in numbers:
             self._step.newest_ms.pop(number, None)

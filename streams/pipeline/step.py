@@ -1,8 +1,8 @@
-"""A step: what the loop does with a record. Three exist: registrar, gate and meter."""
+"""A step: what the loop does with a record. Four exist: registrar, gate, meter and recent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 Headers = Sequence[tuple[str, bytes]]
@@ -34,6 +34,17 @@ class InvalidRecord(Exception):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason, self.detail = reason, detail
+
+
+class NotYet(Exception):
+    """The record must wait for something outside: its partition is paused at it, uncommitted, until `ready` says so.
+
+    `ready` is asked several times a second and must not block.
+    """
+
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        super().__init__("not yet")
+        self.ready = ready
 
 
 class Step(Protocol):
@@ -73,8 +84,9 @@ class Step(Protocol):
     def handle(self, record: Input) -> Sequence[Output]:
         """What to write for a record. Must not block, and must raise before anything is remembered of the record.
 
-        Raises InvalidRecord: the record goes to the dead letters and `fallback` is asked. Any other exception counts
-        as our own failure and does the same under the reason STEP_FAILED.
+        Raises NotYet: the record and all behind it in its partition wait. Raises InvalidRecord: the record goes to the
+        dead letters and `fallback` is asked. Any other exception counts as our own failure and does the same under the
+        reason STEP_FAILED.
         """
         ...
 

@@ -82,6 +82,7 @@ class Drive:
     def end(self) -> None:
         """Behind the last message: the control records that are left."""
         self._advance(2**53, self._epoch_ms)
+        self.embedded.finish()
 
     def _begin(self) -> int:
         """Policies go in first: they say how long an epoch is, and readers see them from `recorded_at` on anyway."""

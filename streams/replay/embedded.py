@@ -18,13 +18,14 @@ from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding, SanctionRow, Traffic
 from streams.contracts.settings import SettingsRequest
 from streams.engine import appealing
-from streams.engine.attribution import attribute
+from streams.engine.attribution import attribute, check_times
 from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
 from streams.engine.directing import direct
 from streams.engine.epochs import epoch_of
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.metering import Sums, metered
+from streams.engine.pack import Pack
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.registry import counts_from, merge
@@ -32,6 +33,7 @@ from streams.engine.settling import settle
 from streams.engine.skeleton import skeletons_of
 from streams.engine.tally import Tally
 from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
+from streams.replay.deliveries import Deliveries
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
 
@@ -59,6 +61,8 @@ class Embedded:
         self._tallies: dict[str, Tally] = {}
         self._waiting: set[str] = set()
         self._seen: set[str] = set()
+        self._deliveries = Deliveries(self.policies, self.keys)
+        self._reports: list[Report] = []  # that wait for the end of an epoch
         self._sanctions: dict[str, SanctionRow] = {}
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
@@ -85,6 +89,7 @@ class Embedded:
                 delivered=count,
             )  # fmt: skip
             self._found(on_traffic(self._tally(subject), delta, policy, NEVER))
+        self._close_deliveries(epoch)
         for subject in sorted(self._waiting):
             self._found(on_closed(self._tallies[subject], policy, epoch - 1))
         self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}
@@ -133,13 +138,42 @@ class Embedded:
         self._found([appealing.finding_of(appeal, policy.pack.epoch_ms)])
 
     def report(self, report: Report) -> None:
-        """A person's report; a report id counts once. Raises ReportRefused."""
+        """A person's report; a report id counts once. Raises ReportRefused.
+
+        As the step `recent` has it: one about an epoch that is still open waits until that is closed.
+        """
         if report.report_id in self._seen:
             return
-        votes = attribute(report, self.view, self.policies, self.keys)
+        check_times(report, self.policies.at(self.view, report.message_at_ms).pack)
         self._seen.add(report.report_id)
+        if self._deliveries.open(report, self._pack_at(report)):
+            self._reports.append(report)
+        else:
+            self._vote(report)
+
+    def finish(self) -> None:
+        """Nothing more comes: what waits for the end of an epoch waits no longer."""
+        self._close_deliveries(2**43)
+
+    def _close_deliveries(self, epoch: int) -> None:
+        self._deliveries.close(epoch * self.epoch_ms)
+        waiting, self._reports = self._reports, []
+        for report in waiting:
+            if self._deliveries.open(report, self._pack_at(report)):
+                self._reports.append(report)
+            else:
+                self._vote(report)
+
+    def _pack_at(self, report: Report) -> Pack:
+        return self.policies.at(self.view, report.ingested_at_ms).pack
+
+    def _vote(self, report: Report) -> None:
         policy = self.policies.at(self.view, report.ingested_at_ms)
+        joined = self._deliveries.joined(report, policy.pack)
+        votes = attribute(joined, self.view, self.policies, self.keys)
         closed = epoch_of(report.ingested_at_ms, policy.pack.epoch_ms) - 1
+        if self._epoch is not None:
+            closed = max(closed, self._epoch - 1)
         for vote in votes:
             tally = self._tally(vote.subject)
             self._found(on_vote(tally, vote, policy, closed))
@@ -150,12 +184,16 @@ class Embedded:
         """Decide a message."""
         decision = self._decider.decide(message, raw, self.view, flags)
         self._high_ms = max(self._high_ms, decision.event_time_ms)
+        self._deliveries.note(message, decision, self.view)
         metered(decision, self.policies.at(self.view, decision.event_time_ms).pack.epoch_ms, self._sums)
         return decision
 
     def invalid(self, raw: bytes, reason: str) -> Decision | None:
         """The answer to bytes that are no event, where they name one."""
-        return self._decider.invalid(raw, reason)
+        decision = self._decider.invalid(raw, reason)
+        if decision is not None:
+            self._deliveries.untold(decision, self.view)
+        return decision
 
     def sanctions(self) -> list[SanctionRow]:
         """All sanction rows, by subject."""
@@ -191,6 +229,8 @@ class Embedded:
         closed = epoch_of(review.recorded_at_ms, policy.pack.epoch_ms) - 1
         found, outcomes = on_review(self._tally(review.subject), review, policy, closed)
         self.outcomes += outcomes
+        for outcome in outcomes:
+            self._deliveries.outcome(outcome)
         self._found(found)
 
     def _apply(self, entity: Entity, key: str, value: bytes, partition: int = 0) -> None:

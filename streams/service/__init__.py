@@ -1,1 +1,1 @@
-"""The four processes: configuration, replicas, loops and agents wired together. Commands and the demo start them."""
+"""The five processes: configuration, replicas, loops and agents wired together. Commands and the demo start them."""

@@ -9,9 +9,11 @@ from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
+from streams.pipeline.following import Following
 from streams.pipeline.replicator import Replicator, no_crash
 from streams.pipeline.settings import Connection, LoopSettings
 from streams.replica.changes import Entity
+from streams.replica.recents_rocks import RocksRecents
 from streams.replica.rocks import RocksReplica
 
 
@@ -38,6 +40,12 @@ def replicator(
     path = settings.state_dir / settings.instance / component
     path.mkdir(parents=True, exist_ok=True)
     return Replicator(connection(settings), name, RocksReplica(str(path), skeletons_of), entities, crash=crash)
+
+
+def following(settings: Settings, crash: Callable[[str], None] = no_crash) -> Following:
+    """The store of deliveries under `<state_dir>/<instance>/recent`, and what reads its topics into it."""
+    path = settings.state_dir / settings.instance / "recent"
+    return Following(connection(settings), f"recent-{settings.instance}", RocksRecents(str(path)), crash=crash)
 
 
 def loop_settings(settings: Settings, component: str) -> LoopSettings:

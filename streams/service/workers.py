@@ -1,4 +1,4 @@
-"""Each of the four processes, from settings to exit code: 0 after a graceful stop, 1 when it must be started again."""
+"""Each of the five processes, from settings to exit code: 0 after a graceful stop, 1 when it must be started again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from streams.config import Settings
 from streams.engine.decide import ENGINE_VERSION, Decider
 from streams.pipeline import gate as gate_step
 from streams.pipeline import meter as meter_step
+from streams.pipeline import recent as recent_step
 from streams.pipeline import registrar as registrar_step
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.errors import RestartNeeded
@@ -24,8 +25,9 @@ from streams.replica.disk import DiskError
 from streams.service import wiring
 from streams.telemetry.logging import set_up
 
-Role = Literal["registrar", "gate", "meter", "agents"]
-ROLES: tuple[Role, ...] = ("registrar", "gate", "meter", "agents")
+LoopRole = Literal["registrar", "gate", "meter", "recent"]
+Role = Literal[LoopRole, "agents"]
+ROLES: tuple[Role, ...] = ("registrar", "gate", "meter", "recent", "agents")
 Crash = Callable[[str], None]
 log = structlog.get_logger()
 
@@ -49,7 +51,7 @@ def run_worker(role: Role, settings: Settings) -> int:
 
 
 def build_loop(
-    role: Literal["registrar", "gate", "meter"],
+    role: LoopRole,
     settings: Settings,
     *,
     crash: Crash = no_crash,
@@ -69,7 +71,8 @@ def _gate(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     keys = wiring.keys(settings)
     replicator = wiring.replicator(settings, "gate", gate_step.ENTITIES, crash)
     decider = Decider(wiring.policies(settings), keys)
-    return gate_step.Gate(decider, replicator, f"gate-{settings.instance}"), gate_step.POLICY
+    recent = (settings.partitions.messages, settings.tell_deliveries)
+    return gate_step.Gate(decider, replicator, f"gate-{settings.instance}", recent=recent), gate_step.POLICY
 
 
 def _meter(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
@@ -86,7 +89,15 @@ def _meter(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     return meter_step.Meter(epoch_ms_at, partitions, replicator, breaker_ms_at=breaker_ms_at), meter_step.POLICY
 
 
-_STEPS = {"registrar": _registrar, "gate": _gate, "meter": _meter}
+def _recent(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
+    keys, policies = wiring.keys(settings), wiring.policies(settings)
+    replicator = wiring.replicator(settings, "recent-view", ("policy",), crash)
+    following = wiring.following(settings, crash)
+    step = recent_step.RecentStep(policies, keys, replicator, following, settings.partitions.messages)
+    return step, recent_step.POLICY
+
+
+_STEPS = {"registrar": _registrar, "gate": _gate, "meter": _meter, "recent": _recent}
 
 
 def _serve_metrics(settings: Settings) -> None:

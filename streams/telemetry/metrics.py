@@ -46,6 +46,8 @@ CounterName = Literal[
     "lake_rows_total",
     # Codes that fell to LABEL for a pair, probably because of an error of ours: alert on any. code
     "breaker_trips_total",
+    # Reports looked up among deliveries: joined, not_received, or unknown. said
+    "reports_joined_total",
 ]
 GaugeName = Literal[
     # 1 while the step consumes. step
@@ -79,6 +81,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "late_enforcements_total": ("entity",),
     "lake_rows_total": ("table",),
     "breaker_trips_total": ("code",),
+    "reports_joined_total": ("said",),
     "ready": ("step",),
     "fuse_open_partitions": ("step",),
     "event_time_seconds": ("step",),

@@ -34,7 +34,9 @@ def test_replay_prints_rate_and_sizes() -> None:
 def test_gate_prints_both_rates_and_their_ratio(kafka: str) -> None:
     lines = lines_of("bench.gate", "--messages", str(MIN_MESSAGES), "--repeats", "1", "--bootstrap", kafka)
     words = [line.split()[0] for line in lines]
-    assert words == ["command", "machine", "commit", "runs", "gate", "raw", "ratio", "cpu", "gate"]
+    assert words == [
+        "command", "machine", "commit", "runs", "gate", "untold", "raw", "ratio", "cpu", "gate", "recent",
+    ]  # fmt: skip
 
 
 def test_patterns_prints_a_line_for_each() -> None:
@@ -53,8 +55,9 @@ def test_recipients_prints_what_they_take() -> None:
 def test_the_reports_hold_least_middle_and_most() -> None:
     runs = [replay.Run(2.0, 1.0, 3, [500, 700, 600]), replay.Run(1.0, 1.0, 3, [500, 700, 600])]
     assert replay.report(runs, 1000)[1] == "rate     min 500  median 750  max 1,000 messages/s"
-    rates = [gate.Rates(10_000, 40_000, 100.0, 20.0)]
-    assert "median 0.25" in gate.report(rates, 1000)[3] and "median 5.0" in gate.report(rates, 1000)[4]
+    rates = [gate.Rates(10_000, 11_000, 40_000, 100.0, 80.0, 20.0)]
+    lines = gate.report(rates, 1000)
+    assert "median 0.25" in lines[4] and "median 5.0" in lines[5] and "median 1.25" in lines[7]
 
 
 def test_spread_and_percentile() -> None:

@@ -12,8 +12,8 @@ from streams.cli.main import app
 from tests.cli.tool import dualblock
 
 COMMANDS = {
-    "demo", "drill", "broker", "run", "registrar", "gate", "meter", "agents", "topics", "config", "registry", "policy",
-    "replay", "explain", "schemas", "dead", "lake", "settings", "backtest",
+    "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
+    "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest",
 }  # fmt: skip
 GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},

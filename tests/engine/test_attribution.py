@@ -9,7 +9,7 @@ from streams.contracts.registry import PermissionEntry, PermissionRow
 from streams.contracts.reputation import Vote
 from streams.engine.attribution import ReportRefused, attribute
 from streams.engine.fingerprint import fingerprint
-from streams.engine.pseudonym import state_pseudonym
+from streams.engine.pseudonym import person_key, state_pseudonym
 from tests.engine.kit import BANK, DAY, HOUR, KEYS, MINUTE, PHONE, T, alive, number, policies, report, sender, view
 
 TEXT = "win 500 at lucky.example"
@@ -81,7 +81,7 @@ def test_the_rows_of_the_messages_time_judge() -> None:
 
 def test_a_vote_carries_what_the_tally_needs() -> None:
     (vote, *_) = votes([], **HANDSET, reporter="+821055509999", reporter_group="family-1", category="gambling")
-    assert vote.reporter == state_pseudonym(KEYS, "kr:01055509999")
+    assert vote.reporter == person_key(KEYS, "821055509999")
     assert (vote.group, vote.category, vote.report_id, vote.leg) == ("family-1", "gambling", "r0", "termination")
     assert (vote.message_at_ms, vote.reported_at_ms, vote.ingested_at_ms) == (T, T + HOUR, T + HOUR)
 
@@ -113,3 +113,23 @@ def test_times(what: str, sent: int, reported: int, ingested: int, reason: str) 
 def test_one_person_is_one_voter_however_the_number_is_written() -> None:
     spellings = ("01055509999", "821055509999", "+82 10-5550-9999", "00821055509999")
     assert len({vote.reporter for r in spellings for vote in votes([], **HANDSET, reporter=r)}) == 1
+
+
+def test_who_did_not_receive_it_weighs_a_tenth_at_most() -> None:
+    def weigh(**over: Any) -> int:
+        return votes([], **HANDSET, **over)[0].weight_permille
+
+    assert weigh() == 1000
+    assert weigh(received=True) == 1000
+    assert weigh(received=None) == 1000, "not known changes nothing"
+    assert weigh(received=False) == 100
+    assert weigh(received=False, weight_permille=40) == 40
+    assert weigh(weight_permille=500, source="kisa") == 500
+
+
+def test_a_vote_names_its_source() -> None:
+    assert votes([], **HANDSET, source="kisa")[0].source == "kisa"
+
+
+def test_without_a_text_the_delivered_one_names_the_campaign() -> None:
+    assert charged([], **(HANDSET | {"text": None}), fingerprint=MARK)[1] == (f"campaign:-×{MARK}", "count")

@@ -1,7 +1,9 @@
-"""The three real steps as a worker process runs them, and records for them to eat."""
+"""The four real steps as a worker process runs them, and records for them to eat."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,23 +11,27 @@ import msgspec
 from streams.contracts.decisions import Decision, SenderSeen, Versions
 from streams.contracts.messages import Content, Message, Route, Sender
 from streams.engine.decide import Decider
-from streams.engine.policy import Policies
+from streams.engine.policy import Policies, layer
 from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
 from streams.pipeline import gate, registrar
+from streams.pipeline.following import Following
 from streams.pipeline.gate import Gate
 from streams.pipeline.meter import Meter
+from streams.pipeline.recent import RecentStep
 from streams.pipeline.registrar import Registrar
-from streams.pipeline.replicator import Replicator
+from streams.pipeline.replicator import Replicator, no_crash
 from streams.pipeline.settings import Connection
 from streams.pipeline.step import Step
 from streams.replica import MemoryReplica
+from streams.replica.recents_rocks import RocksRecents
 from tests.pipeline.toy import Toy
 
 KEYS = Keys("k1", b"publication-key", b"state-key")
 TRAFFIC_PARTITIONS = 2
 EPOCH_MS = 1000
+MESSAGE_PARTITIONS = 2
 
 
 def decider() -> Decider:
@@ -35,12 +41,24 @@ def decider() -> Decider:
 def make_step(kind: str, connection: Connection, instance: str, **more: Any) -> Step:
     if kind == "registrar":
         return Registrar(Replicator(connection, f"registrar-{instance}", MemoryReplica(), registrar.ENTITIES, **more))
-    if kind == "gate":
-        replica = MemoryReplica(skeletons_of)
-        return Gate(decider(), Replicator(connection, f"gate-{instance}", replica, gate.ENTITIES, **more), instance)
+    if kind in ("gate", "telling gate"):
+        rows = Replicator(connection, f"gate-{instance}", MemoryReplica(skeletons_of), gate.ENTITIES, **more)
+        return Gate(decider(), rows, instance, recent=None if kind == "gate" else (2, True))
     if kind == "meter":
         return Meter(lambda at_ms: EPOCH_MS, TRAFFIC_PARTITIONS, breaker_ms_at=lambda at_ms: EPOCH_MS)
+    if kind == "recent":
+        crash = more.pop("crash", no_crash)
+        store = RocksRecents(str(Path(tempfile.gettempdir()) / f"{connection.prefix}recent-{instance}"))
+        view = Replicator(connection, f"recent-view-{instance}", MemoryReplica(), ("policy",), **more)
+        following = Following(connection, f"recent-{instance}", store, crash=crash)
+        return RecentStep(joining(), KEYS, view, following, MESSAGE_PARTITIONS)
     return Toy(instance)
+
+
+def joining() -> Policies:
+    """Korea, epochs of a second, and a carrier that vouches for what its gates tell."""
+    over = {"epoch_ms": EPOCH_MS, "deliveries": {"channels": ["mt"], "own_sources": ["7726"]}}
+    return Policies({("kr", "observe"): layer(shipped()["kr", "enforce"], over)}, "kr")
 
 
 def message(number: int, at_ms: int = 1_765_944_000_000) -> Message:

@@ -29,7 +29,8 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     client = settings(bootstrap, prefix, instance, batch=100)
-    step = make_step(kind, client.connection, instance)
+    more = {"crash": at} if kind == "recent" else {}
+    step = make_step(kind, client.connection, instance, **more)
     loop = Loop(step, client, policy=CommitPolicy(max_records=100), crash=at)
     loop.stop_on_signals()
     loop.run()
