@@ -122,10 +122,12 @@ class Owner:
             entry = NumberEntry(from_ms=from_ms, recorded_at_ms=from_ms, version=version, status=status)
             self.row(NumberRow(key=f"number:{e164(number)}", timeline=(entry,)))
 
-    def register(self, sender: str, org: str, routes: Routes) -> None:
-        """Register a sender: a national number, or `alnum:<name as its key has it>`."""
+    def register(self, sender: str, org: str, routes: Routes) -> SenderRow:
+        """Register a sender: a national number, or `alnum:<name as its key has it>`. Returns its row."""
         entry = SenderEntry(from_ms=_REGISTERED_MS, recorded_at_ms=REGISTRY_AT_MS, owner=org, routes=routes)
-        self.row(SenderRow(key=f"sender:kr:{sender}", timeline=(entry,)))
+        row = SenderRow(key=f"sender:kr:{sender}", timeline=(entry,))
+        self.row(row)
+        return row
 
     def recently(self, least_hours: int, most_hours: int) -> int:
         """A time so many hours before the demo's day."""

@@ -7,6 +7,7 @@ from itertools import accumulate
 from random import Random
 
 EPOCH_MS = 1_800_000
+BREAKER_MS = 300_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_FROM_MS = 1_765_897_200_000  # 2025-12-17T00:00+09:00, an epoch border

@@ -79,6 +79,7 @@ class _Side:
     named: int = 0  # messages with the pair's own code among their reasons
     passed_at_ms: list[int] = field(default_factory=list)
     sanctions: set[str] = field(default_factory=set)
+    codes: set[str] = field(default_factory=set)
 
 
 _Sides = defaultdict[tuple[str, str], _Side]  # by label
@@ -150,6 +151,7 @@ class _Count:
 def _book(side: _Side, decision: Decision, pair: Pair | None) -> None:
     own = [] if pair is None else [reason for reason in decision.reasons if pair.names(reason.code)]
     side.named += bool(own)
+    side.codes.update([reason.code for reason in decision.reasons])
     side.blocked += decision.verdict == "BLOCK"
     mode = "BLOCK" if pair is None else pair.mode
     if decision.action not in _DONE[mode] or not any(reason.mode == mode for reason in own):
@@ -185,6 +187,8 @@ def _misnamed(pairs: Iterable[Pair], sides: _Sides) -> Iterable[str]:
         side = sides[pair.name, "twin"]
         if named := max(0, side.named - side.blocked):  # those that were blocked are told already
             yield f"{pair.twin}: {named} messages have {pair.code} among their reasons, which only {pair.name} may have"
+        if pair.twin_reason is not None and pair.twin_reason not in side.codes:
+            yield f"{pair.twin}: no message says {pair.twin_reason}"
 
 
 def _problems(

@@ -15,7 +15,7 @@ from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.background import fill
 from streams.demo.beats import Timed, feeds
-from streams.demo.clock import DATE, EPOCH_MS
+from streams.demo.clock import BREAKER_MS, DATE, EPOCH_MS
 from streams.demo.history import tell
 from streams.demo.pairs import PAIRS
 from streams.demo.pairs.base import Pair, Sizes
@@ -74,7 +74,9 @@ def build_world(seed: int, messages: int = 200_000) -> World:
 
 
 def _policy() -> PolicyRow:
-    entry = PolicyEntry(profile="enforce", pack={"epoch_ms": EPOCH_MS})
+    entry = PolicyEntry(
+        profile="enforce", pack={"epoch_ms": EPOCH_MS, "breaker": {"epoch_ms": BREAKER_MS, "trial_ms": 3 * BREAKER_MS}}
+    )
     return PolicyRow(jurisdiction="kr", timeline=(entry,))
 
 

@@ -1,7 +1,7 @@
 """Embedded: registrar, gate, meter and agents in one process over in-memory state, epoch by epoch.
 
-The order within an epoch is the Kafka feeder's: feeds, policy and directives, then reports, then messages. So both give
-the same decisions, message for message.
+The order within an epoch is the Kafka feeder's: feeds, policy and directives, then reports, then messages, those by
+breaker epochs. So both give the same decisions, message for message.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from streams.engine.settling import settle
 from streams.engine.skeleton import skeletons_of
 from streams.engine.tally import Tally
 from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
+from streams.replay.breakers import Breakers
 from streams.replay.deliveries import Deliveries
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
@@ -66,6 +67,7 @@ class Embedded:
         self._sanctions: dict[str, SanctionRow] = {}
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
+        self._breakers = Breakers(self.policies)
         self._epoch: int | None = None
         self._high_ms = -(2**53)
         self._metered = 0
@@ -182,10 +184,14 @@ class Embedded:
 
     def message(self, message: Message, raw: bytes, flags: tuple[str, ...] = ()) -> Decision:
         """Decide a message."""
+        breaker_ms = self.policies.at(self.view, message.ingested_at_ms).pack.breaker.epoch_ms
+        self._found(self._breakers.until(message.ingested_at_ms, breaker_ms, self.view))
         decision = self._decider.decide(message, raw, self.view, flags)
         self._high_ms = max(self._high_ms, decision.event_time_ms)
         self._deliveries.note(message, decision, self.view)
-        metered(decision, self.policies.at(self.view, decision.event_time_ms).pack.epoch_ms, self._sums)
+        pack = self.policies.at(self.view, decision.event_time_ms).pack
+        metered(decision, pack.epoch_ms, self._sums)
+        self._breakers.count(decision, pack.breaker.epoch_ms)
         return decision
 
     def invalid(self, raw: bytes, reason: str) -> Decision | None:

@@ -115,7 +115,24 @@ CODES_OF: dict[str, tuple[str, ...]] = {
 
 def _failed(check: CheckRecord, reasons: list[Reason]) -> str:
     parts = [f"{_meaning(r.code, check.evidence)} ({r.code}, {_MODE[r.mode]})" for r in reasons]
-    return f"{_upper('; '.join(parts) or 'it failed')}."
+    return f"{_upper('; '.join(parts) or 'it failed')}.{_rests(check, reasons)}"
+
+
+_RESTS = {
+    "absence": " It rests on there being no row.",
+    "generation": " It rests on a new generation that no longer holds it.",
+    "policy": " It rests on a new policy: the one before did not object.",
+}
+
+
+def _rests(check: CheckRecord, reasons: list[Reason]) -> str:
+    """What a business sender's FAIL rests on where that may be our error, and what held it back."""
+    found = "".join(_RESTS.get(r.basis or "", "") for r in reasons)
+    if "relief" in check.evidence:
+        found += f" Relief {check.evidence['relief']} of this sender on this relay makes it a label."
+    if "trial" in check.evidence:
+        found += " That is new, so for a while it only labels."
+    return found
 
 
 def _asks(name: str) -> str:

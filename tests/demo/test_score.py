@@ -72,6 +72,8 @@ def _run(world: World, judge: Judge = lambda message, decision: decision, late: 
                 decision = stopped(decision, code)
             elif message.event_time_ms >= pair.effect_ms:
                 decision = stopped(decision, code, sanction=name)
+        elif side == "twin" and (own := pairs[name].twin_reason if name in pairs else None) is not None:
+            decision = _labelled(decision, own)
         decisions.append(judge(message, decision))
     return score(world, decisions, _sanctions(world), seconds=2.0, late_enforcement=late)
 
@@ -84,6 +86,13 @@ def test_a_right_gate_passes(small: World) -> None:
     assert by_name["terminated"].passed_before_effect == 0
     line = by_name["spammer's own line"]
     assert 0 < line.passed_before_effect == line.injected - line.caught
+
+
+def test_a_twin_without_the_reason_that_it_is_there_for_is_a_problem(small: World) -> None:
+    def plain(message: Message, decision: Decision) -> Decision:
+        return _decision(message) if small.labels[message.event_id] == ("bank spoofed", "twin") else decision
+
+    assert _run(small, plain).problems == ("bank whose row was lost: no message says RELIEF",)
 
 
 def test_blocked_for_another_reason_is_not_caught(small: World) -> None:

@@ -181,6 +181,15 @@ def test_an_end_that_was_stated_has_no_trial() -> None:
     assert decide(a2p(), view(*alive(), relay(), block("active", SERVICE), new)).verdict == "BLOCK"
 
 
+def test_absence_has_no_trial() -> None:
+    """A fresh import of a register vouches for what it does not hold from its first millisecond."""
+    new = alive("kr-sender-registry", since=T - 5_000)
+    found = decide(
+        a2p(), view(*alive("kr-service-status", "kr-certification"), *new, relay(), block("active", SERVICE))
+    )
+    assert (found.verdict, bases(found)) == ("BLOCK", {"SENDER_NOT_REGISTERED": "absence"})
+
+
 HELD = [*alive(), relay(), block("active", SERVICE), LOST]
 
 

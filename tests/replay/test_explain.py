@@ -207,3 +207,23 @@ def test_an_unreadable_event_says_so() -> None:
     assert words.notes == (
         "The event could not be read (NOT_JSON) and was let through, so that nobody waits (EVENT_INVALID).",
     )
+
+
+def test_what_the_breaker_held_back() -> None:
+    told = {"code": "SENDER_REGISTRATION_EXPIRED", "gate": "forgery", "mode": "LABEL", "basis": "generation"}
+    found = explain(
+        decision(
+            action="LABEL", reasons=[told, {"code": "RELIEF", "gate": "own", "mode": "OBSERVE"}],
+            checks=[{"check": "registration", "outcome": "FAIL", "evidence": {"dropped_by": "g2", "relief": "ab12"}}],
+        )
+    )  # fmt: skip
+    assert found.checks[0].sentence.endswith(
+        "It rests on a new generation that no longer holds it. "
+        "Relief ab12 of this sender on this relay makes it a label."
+    )
+    assert found.notes == (
+        "The breaker has relieved a rule for this sender on this relay: it failed all at once what it passed until "
+        "then (RELIEF).",
+    )
+    fresh = [{"check": "registration", "outcome": "FAIL", "evidence": {"trial": True}}]
+    assert "for a while it only labels" in explain(decision(reasons=[told], checks=fresh)).checks[0].sentence

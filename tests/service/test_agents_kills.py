@@ -135,8 +135,11 @@ class Bed:
         )
 
     def read(self, entity: str) -> list[tuple[int, bytes, bytes]]:
-        """(partition, key, value) of everything in the topic."""
-        topic = f"{self.prefix}{entity}.v1"
+        """(partition, key, value) of everything in an entity's topic."""
+        return self.read_topic(f"{self.prefix}{entity}.v1")
+
+    def read_topic(self, topic: str) -> list[tuple[int, bytes, bytes]]:
+        """The same of a topic by its full name."""
         reader = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": f"{self.prefix}reader", "enable.partition.eof": True}
         )

@@ -13,6 +13,8 @@ from streams.config import Partitions
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
+from streams.contracts.messages import Message as Event
+from streams.contracts.registry import SenderRow
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.live.tail import Tail
@@ -83,18 +85,29 @@ class Feeder:
                 tail.settle("reports", "reports", self._sent("reports"))
                 tail.settle("tally", "votes", tail.log_ends("votes", every))
                 self._sanctioned(tail)
-            for message in messages:
-                sender = classify(message.sender.address, message.sender.ton, self._policy.pack.grammar)
-                self._send("messages", sender.key, message)
-            self._flush()
-            sent += len(messages)
-            tail.settle("gate", "messages", self._sent("messages"))
-            tail.until_decisions(sent)
-            decided = tail.data_ends("decisions", range(self._parts.messages))
-            tail.settle("meter", "decisions", decided)
-            tail.settle("tally", "traffic", tail.data_ends("traffic", every))
-            self._sanctioned(tail)
-            advanced(sent)
+            for part in self._parts_of(messages, world):
+                for message in part:
+                    sender = classify(message.sender.address, message.sender.ton, self._policy.pack.grammar)
+                    self._send("messages", sender.key, message)
+                self._flush()
+                sent += len(part)
+                tail.settle("gate", "messages", self._sent("messages"))
+                tail.until_decisions(sent)
+                decided = tail.data_ends("decisions", range(self._parts.messages))
+                tail.settle("meter", "decisions", decided)
+                tail.settle("tally", "traffic", tail.data_ends("traffic", every))
+                tail.settle("breaker", "pairs", tail.data_ends("pairs", every))
+                self._sanctioned(tail)
+                advanced(sent)
+
+    def _parts_of(self, messages: list[Event], world: World) -> list[list[Event]]:
+        """An epoch's messages at once, or by breaker epochs from when an import has ended a sender's row: before that
+        nothing can trip the breaker, and if something did, the run would count it as late enforcement."""
+        begins = min((at for at, value in world.feeds if _drops(value)), default=2**53)
+        if self._epoch(messages[0].ingested_at_ms) < self._epoch(begins):
+            return [messages]
+        step = self._policy.pack.breaker.epoch_ms
+        return [list(part) for _, part in groupby(messages, lambda m: epoch_of(m.ingested_at_ms, step))]
 
     def close(self) -> None:
         """Let go of the broker before it stops."""
@@ -177,3 +190,7 @@ class Feeder:
 
     def _epoch(self, at_ms: int) -> int:
         return epoch_of(at_ms, self._policy.pack.epoch_ms)
+
+
+def _drops(value: RegistryValue) -> bool:
+    return isinstance(value, SenderRow) and any(entry.dropped_by is not None for entry in value.timeline)

@@ -15,6 +15,7 @@ from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.rate import reported_sender
 from streams.demo.pairs.recipient import blocked_by_recipient
+from streams.demo.pairs.relieved import lost_row
 from streams.demo.pairs.routes import abroad, uncertified, wrong_route
 from streams.demo.pairs.status import suspended, terminated, unallocated
 from streams.demo.pairs.voip import stale_feed
@@ -25,5 +26,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     terminated, suspended, unallocated, wrong_route, do_not_originate, institution, lookalike, uncertified, abroad,
     origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
     edited_copies, reported_host, quiet_hours, without_consent,
-    appealed,
+    appealed, lost_row,
 )  # fmt: skip

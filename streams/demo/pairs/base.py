@@ -12,7 +12,7 @@ class Pair(NamedTuple):
 
     effect_ms: for a report-driven attack, when its sanction starts by construction: one epoch after the end of the
     epoch in which the votes reach the threshold. mode: what the code does; an attack that is labelled is caught by a
-    label or the spam box.
+    label or the spam box. twin_reason: a code that must be among the twin's reasons.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Pair(NamedTuple):
     code: str
     effect_ms: int | None = None
     mode: Literal["BLOCK", "LABEL"] = "BLOCK"
+    twin_reason: str | None = None
 
     @property
     def by_reports(self) -> bool:
