@@ -109,7 +109,7 @@ def load(directory: Path) -> Manifest | None:
         raise LakeError(f"{path} can't be read ({error.strerror}): name a lake with --lake.") from error
     try:
         held = msgspec.json.decode(raw, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise LakeError(f"{path} is no manifest of a lake ({error}): restore it from a backup.") from error
     if held.format != FORMAT:
         raise LakeError(f"{path} has format {held.format}, this version reads {FORMAT}: use the version that wrote it.")

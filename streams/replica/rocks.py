@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
+from streams.contracts.base import read
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
@@ -120,17 +121,18 @@ class RocksReplica:
 
     def _scan(self, prefix: bytes) -> list[tuple[int, str, bytes]]:
         # A list, so that no iterator lives on: one that does keeps the directory locked after close.
-        found = []
+        found: list[tuple[bytes, bytes]] = []
         rows = self._db.iter()
         rows.seek(prefix)
         while rows.valid():
             raw = cast("bytes", rows.key())
             if not raw.startswith(prefix):
                 break
-            found.append((int.from_bytes(raw[1:5], "big"), raw[5:].decode(), cast("bytes", rows.value())))
+            found.append((raw, cast("bytes", rows.value())))
             rows.next()
         rows.status()  # raises: an iterator that meets a damaged block just ends
-        return found
+        del rows  # an exception below would keep it, and it the lock
+        return [(int.from_bytes(raw[1:5], "big"), raw[5:].decode(), value) for raw, value in found]
 
     @property
     def fault(self) -> str | None:
@@ -273,7 +275,10 @@ class RocksReplica:
         raw = self._read(_STAMP)
         if raw is None:
             return False
-        held, at_ms = _STAMPED.decode(raw)
+        try:
+            held, at_ms = read(_STAMPED, raw)
+        except ValueError:
+            return False  # stamped by another version
         return held == {**topic_ids, "~layout": LAYOUT} and now_ms - at_ms <= max_age_ms
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.fuzz import files, records, reputation, rules, steps
+from tests.fuzz import files, records, reputation, rules, steps, stores
 from tests.fuzz.promise import Target
 
-TARGETS: tuple[Target, ...] = (*records.TARGETS, *rules.TARGETS, *steps.TARGETS, *reputation.TARGETS, *files.TARGETS)
+TARGETS: tuple[Target, ...] = tuple(
+    target for room in (records, rules, steps, reputation, files, stores) for target in room.TARGETS
+)

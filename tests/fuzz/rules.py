@@ -17,10 +17,13 @@ from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.engine.blocks import STATES, decode, encode
 from streams.engine.decide import Decider
+from streams.engine.fingerprint import fingerprint
+from streams.engine.hosts import host_subjects
 from streams.engine.intake import InvalidEvent, identity, read_message
 from streams.engine.policy import Policies, build, layer
 from streams.engine.registry import RowRefused, merge
 from streams.engine.senders import classify
+from streams.engine.subjects import band_subjects
 from streams.packs import shipped
 from streams.replay.explain import explain
 from streams.replay.records import registry_value
@@ -81,6 +84,13 @@ def _classified(raw: bytes) -> None:
         for ton in (None, 1, 2, 5):
             found = classify(address, ton, grammar)
             found.key.encode()
+
+
+def _text(raw: bytes) -> None:
+    """The text of a message, whatever it is: its fingerprint, its bands, and where it links to."""
+    text = raw.decode("utf-8", "replace")
+    fingerprint(text)
+    assert all(len(subject) <= 512 for subject in (*host_subjects(text, ()), *band_subjects("relay-7", text)))
 
 
 def _overlay(raw: bytes) -> None:
@@ -185,6 +195,10 @@ _OVER = (
     },
 )
 
+TEXTS = tuple(text.encode() for text in (
+    "(광고) win 500 at https://bank.example.com/a?b#c", "http://user@[::1]:80/x", "http://203.0.113.9/", "은행.한국",
+    "xn--55qx5d.cn", "a。b。co.kr", "www." + "a." * 60 + "com", "http://" + "é" * 70 + ".kr", "0" * 300, "bit.ly/x",
+))  # fmt: skip
 #: More than 64 bits; deeper than the library that writes it canonically goes.
 BEYOND = (b'{"epoch_ms":18446744073709551616}', b'{"label":' + b"[" * 300 + b"]" * 300 + b"}")
 PUBLISHED_BEYOND = tuple(b'{"jurisdiction":"kr","timeline":[{"pack":' + over + b"}]}" for over in BEYOND)
@@ -194,6 +208,7 @@ TARGETS: tuple[Target, ...] = (
     Target("event-identity", taken(identity), MESSAGES),
     Target("event-decided", _decided, MESSAGES),
     Target("sender-address", _classified, tuple(a.encode() for a in ADDRESSES), json=False),
+    Target("message-text", _text, TEXTS, json=False),
     Target("policy-toml", _overlay, _packs(), json=False),
     Target("policy-overlay", _json_overlay, tuple(json.dumps(o).encode() for o in _OVER), found=BEYOND),
     Target("policy-published", _published, examples("policy"), found=PUBLISHED_BEYOND),
