@@ -240,7 +240,7 @@ class Bed:
     def reader(self) -> Reader:
         """The read_committed reader of decisions; follows from the first time that it is asked for."""
         if self._reader is None:
-            self._reader = Reader(self.connection)
+            self._reader = Reader(self.connection, self.slack)
         return self._reader
 
     def follow_progress(self) -> ProgressReader:
@@ -310,8 +310,18 @@ class Bed:
             for p, end in ends.items()
         )
 
+    def until(self, done: Callable[[], bool], what: str, within_s: float) -> None:
+        """Wait for something. Raises DrillStuck."""
+        within_s *= self.slack
+        deadline = time.monotonic() + within_s
+        while not done():
+            if time.monotonic() > deadline:
+                raise DrillStuck(f"waited {within_s:g} s in vain until {what}")
+            time.sleep(0.05)
+
     def settle(self, stages: Sequence[tuple[str, str]], within_s: float) -> None:
         """Wait until each (component, entity) is settled, in turn. Raises DrillStuck."""
+        within_s *= self.slack
         deadline = time.monotonic() + within_s
         for component, entity in stages:
             while not self.settled(component, entity):
@@ -349,7 +359,7 @@ class Bed:
         """
         inputs = feeder.stop()
         try:
-            self.reader.wait(len(inputs) - len(unanswered), within_s * self.slack)
+            self.reader.wait(len(inputs) - len(unanswered), within_s)
         except DrillStuck as stuck:
             report.problems.append(str(stuck))
         self.flush()

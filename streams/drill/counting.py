@@ -54,12 +54,14 @@ class Tally:
 
 
 class Counting(Follower):
-    """Follows `decisions`. first_ms, last_ms: when the first and the latest became readable."""
+    """Follows `decisions`. slack: stretches what it is given to wait. first_ms, last_ms: when the first and the latest
+    became readable."""
 
-    def __init__(self, connection: Connection, partitions: int, every: int) -> None:
+    def __init__(self, connection: Connection, partitions: int, every: int, slack: float = 1.0) -> None:
         super().__init__(connection, connection.topic("decisions"))
         self._tally, self._decode = Tally(partitions, every), msgspec.json.Decoder(_Seen).decode
         self.first_ms = self.last_ms = 0
+        self._slack = slack
         self._thread.start()
 
     def take(self, record: Record, seen_ms: int) -> None:
@@ -74,6 +76,7 @@ class Counting(Follower):
 
     def wait(self, count: int, within_s: float) -> None:
         """Until so many decisions were seen. Raises DrillStuck."""
+        within_s *= self._slack
         deadline = now_ms() + within_s * 1000
         while self._tally.count < count:
             if now_ms() > deadline:

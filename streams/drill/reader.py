@@ -90,10 +90,11 @@ class ProgressReader(Follower):
 
 
 class Reader(Follower):
-    """Follows `decisions`."""
+    """Follows `decisions`. slack: stretches what it is given to wait."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, slack: float = 1.0) -> None:
         super().__init__(connection, connection.topic("decisions"))
+        self._slack = slack
         self._decode = msgspec.json.Decoder(_Seen).decode
         self.records: list[Record] = []
         self.seen: list[Seen] = []
@@ -110,6 +111,7 @@ class Reader(Follower):
 
     def wait(self, count: int, within_s: float) -> None:
         """Until so many decisions were seen. Raises DrillStuck."""
+        within_s *= self._slack
         deadline = time.monotonic() + within_s
         while len(self) < count:
             if time.monotonic() > deadline:
@@ -130,6 +132,7 @@ class Reader(Follower):
 
         Waits for it; answers infinity when it does not come within `within_s` of the kill.
         """
+        within_s *= self._slack
         missing = set(self.owned(kill))
         at, worst = 0, 0.0
         while missing:

@@ -59,13 +59,13 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
             continue
         worker = bed.start("agents", "a0")
         load.next(2)
-        bed.settle(STAGES[:1], 60 * bed.slack)
+        bed.settle(STAGES[:1], 60)
         worker.order(order)
         load.next()
         _killed(bed, worker, order, random)
     worker = bed.start("agents", "a0")
     load.rest()
-    bed.settle(STAGES, 90 * bed.slack)
+    bed.settle(STAGES, 90)
     report.expect(worker.stop() == 0, f"the agents did not stop gracefully: see {worker.log}")
     report.inputs = load.inputs
     bed.recoveries(report, agents=STAGES[0], kills=outlived)

@@ -21,31 +21,39 @@ from streams.drill.report import ScenarioReport
 KILLS = False
 LAG_MS = 1000
 WITHIN_S = 60.0
+_FAULTY_S = 20.0  # of a bad network before the broker is bounced
 _CALM_S = 5.0  # so long without lag is recovered
 _MAX_SECONDS = {False: 1200.0, True: 3600.0}
 #: Longer than a commit's deadline (8 s), so that nobody ever learns what became of it.
 _SILENCE_S = 9.0
 
 
-def run(bed: Bed, seed: int, long: bool, *, faulty_s: float | None = None) -> ScenarioReport:
-    """On a broker of its own: nobody else's is bounced. faulty_s: seconds of a bad network before the bounces."""
+def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
+    """On a broker of its own: nobody else's is bounced."""
     report = bed.report()
     port, inner, outer, controller = _ports()
-    faults = Faults(swallow=0.15, silence_s=_SILENCE_S, seed=seed)
+    # On a slow machine connections live longer, or nobody would come as far as a commit.
+    life_s = (0.5 * bed.slack, 1.5 * bed.slack)
+    faults = Faults(life_s=life_s, swallow=0.15, silence_s=_SILENCE_S, seed=seed)
     with (
         LocalBroker(port=port, max_seconds=_MAX_SECONDS[long], extra=proxied(port, controller, inner, outer)) as broker,
         Proxy(inner, faults, port=outer, max_seconds=_MAX_SECONDS[long]) as proxy,
         Bed(
-            broker.bootstrap, bed.directory / "own", seed=seed, name="broker", workers_bootstrap=f"{HOST}:{outer}"
+            broker.bootstrap,
+            bed.directory / "own",
+            seed=seed,
+            name="broker",
+            workers_bootstrap=f"{HOST}:{outer}",
+            slack=bed.slack,
         ) as own,
     ):
         own.prepare()
         gates = _Gates(own, ("g0", "g1"))
         reader, feeder = own.reader, own.feed(rate=150)
-        gates.watch(lambda: len(reader) > 200, 90)
+        gates.watch(lambda: len(reader) > 200, 90 * bed.slack)
         for _ in range(4 if long else 1):
-            gates.watch(_never, faulty_s if faulty_s is not None else 20)
-            gates.watch(lambda: proxy.swallowed >= 3 and gates.unknown() >= 1, 40)
+            gates.watch(_never, _FAULTY_S)
+            gates.watch(lambda: proxy.swallowed >= 3 and gates.unknown() >= 1, 40 * bed.slack)
             for kill in (False, True):
                 broker.kill() if kill else broker.stop()
                 gates.watch(_never, 2)

@@ -74,16 +74,10 @@ def _again(bed: Bed, gate: Worker) -> Worker:
         gate.kill()
     begun_ms = now_ms()
     started = bed.start("gate", gate.instance)
-    _until(lambda: any(s.event_time_ms > begun_ms for s in bed.reader.seen[-50:]), "the gate decides again")
+    bed.until(
+        lambda: any(s.event_time_ms > begun_ms for s in bed.reader.seen[-50:]), "the gate decides again", _WITHIN_S
+    )
     return started
-
-
-def _until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _WITHIN_S
-    while not done():
-        if time.monotonic() > deadline:
-            raise DrillStuck(f"waited {_WITHIN_S:g} s in vain until {what}")
-        time.sleep(0.05)
 
 
 def _truncate(bed: Bed, path: Path) -> None:
@@ -119,7 +113,7 @@ def _recreate(bed: Bed, path: Path) -> None:
     held = list(bed.world.sanctioned.items())
     for gone in admin.delete_topics([name]).values():
         gone.result(30)
-    _until(lambda: name not in admin.list_topics(timeout=10).topics, "the topic is gone")
+    bed.until(lambda: name not in admin.list_topics(timeout=10).topics, "the topic is gone", _WITHIN_S)
     config = next(config_of(topic) for topic in TOPICS if topic.entity == "sanctions")
     time.sleep(0.5)
     for made in admin.create_topics([NewTopic(name, bed.partitions.reputation, 1, config=config)]).values():
@@ -149,7 +143,7 @@ def _full(bed: Bed, report: ScenarioReport, seed: int) -> None:
             bed.publish(Changed("registry", row.key, row, 0))
         bed.flush()
         gate = bed.start("gate", "g1", state="small")
-        _until(lambda: _says(gate, "replica_fault"), "the gate says that its disk is full")
+        bed.until(lambda: _says(gate, "replica_fault"), "the gate says that its disk is full", _WITHIN_S)
         time.sleep(3)
         report.expect(not _says(gate, '"ready"'), "a gate on a full disk says that it is ready")
         report.expect(gate.alive or _says(gate, "restart_needed"), f"the gate ended without a word: see {gate.log}")
@@ -158,8 +152,10 @@ def _full(bed: Bed, report: ScenarioReport, seed: int) -> None:
         subprocess.run(["mount", "-o", f"remount,{_LARGE}", str(small)], check=True, capture_output=True)
         if not gate.alive:
             gate = bed.start("gate", "g1", state="small")
-        _until(
-            lambda: any(seen.gate == "gate-g1" for seen in bed.reader.seen[-500:]), "the gate decides: there is room"
+        bed.until(
+            lambda: any(seen.gate == "gate-g1" for seen in bed.reader.seen[-500:]),
+            "the gate decides: there is room",
+            _WITHIN_S,
         )
         gate.stop()
         report.figures["full_disk"] = 1

@@ -39,8 +39,8 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     bed.prepare(feeds=True)
     workers = [bed.start("registrar", "r0"), bed.start("gate", "g0"), bed.start("gate", "g1")]
     workers += [bed.start("meter", "m0"), bed.start("agents", "a0")]
-    bed.settle([("registrar", "feeds")], 60 * bed.slack)
-    counting = Counting(bed.connection, bed.partitions.messages, SAMPLED)
+    bed.settle([("registrar", "feeds")], 60)
+    counting = Counting(bed.connection, bed.partitions.messages, SAMPLED, bed.slack)
     rate = _capacity(bed, counting) / 2
     series: dict[str, list[Sample]] = defaultdict(list)
     with _reports(bed, seed):
@@ -68,7 +68,7 @@ def _capacity(bed: Bed, counting: Counting) -> float:
     for message in burst:
         bed.send("messages", f"kr:{message.sender.address}", message)
     bed.flush()
-    counting.wait(_BURST, 120 * bed.slack)
+    counting.wait(_BURST, 120)
     return _BURST / max(0.1, (counting.last_ms - counting.first_ms) / 1000)
 
 
@@ -118,7 +118,7 @@ def _finish(bed: Bed, report: ScenarioReport, counting: Counting, feeder: Feeder
     """Wait for the last decision; count all, recompute the sample."""
     inputs = feeder.stop()
     report.inputs = _BURST + sum(feeder.fed.values())
-    counting.wait(report.inputs, 60 * bed.slack)
+    counting.wait(report.inputs, 60)
     counting.stop()
     bed.flush()
     tally = counting.tally

@@ -51,18 +51,18 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     gates = {name: _start(bed, name, older) for name in ("g0", "g1")}
     reader = bed.reader
     feeder = bed.feed(rate=200, changes=4, alter=_altered, publish=lambda change: _publish(bed, change))
-    reader.wait(300, 60 * bed.slack)
+    reader.wait(300, 60)
     for name, version in (("g0", newer), ("g1", newer), ("g0", older)):
         gates[name].order("after-flush:2")
         kill = bed.killed(gates[name], _REACH_S)
         said = gates[name].log.stat().st_size
         gates[name] = _start(bed, name, version)
-        seconds = reader.recovery_s(kill, 60 * bed.slack)
+        seconds = reader.recovery_s(kill, 60)
         report.recovered(seconds, 60, f"gate {name} killed, back as engine {version.engine}")
-        reader.wait(len(reader) + TOGETHER[long], 120 * bed.slack)
+        reader.wait(len(reader) + TOGETHER[long], 120)
         _disk(report, gates[name], said)
     inputs = feeder.stop()
-    reader.wait(len(inputs), 60 * bed.slack)
+    reader.wait(len(inputs), 60)
     bed.flush()
     committed = bed.read("decisions")
     report.inputs, report.committed = len(inputs), len(committed)
