@@ -14,9 +14,10 @@ from streams.engine.pack import RANKS, Pack
 from streams.engine.policy import Policy
 from streams.engine.precedence import MODE_ORDER, Objection, judge, reasons_of
 from streams.errors import InputError
+from streams.replay.again import CODES, Again, Asked
 from streams.replay.backtest import Backtest, Said
 from streams.replay.proposed import Rules
-from streams.replay.touched import Touched
+from streams.replay.touched import NEEDS_MESSAGE, SENDER_ROW, Touched
 
 #: Parts of a pack that say what follows from an objection. All others say whether there is one.
 FOLLOWS = frozenset(
@@ -49,13 +50,14 @@ class Judge:
         self._today, self._new = today, new
         self._known = {**known, today.version: today, new.version: new}
         self._touched = Touched(rules.rows.values(), today.pack.grammar)
+        self._again = Again(rules.rows, new)
 
     def run(self, decisions: Iterable[Decision], backtest: Backtest) -> None:
         """Compare what both policies make of each decision."""
         for decision in decisions:
             registered = decision.sender.registered
             today = self._said(decision, self._today)
-            new = self._touched.why(decision) or self._said(decision, self._new)
+            new = self._new_said(decision)
             if isinstance(today, str):
                 backtest.not_judgeable[registered, today] += 1
             elif isinstance(new, str):
@@ -63,25 +65,49 @@ class Judge:
             else:
                 backtest.compare(today, new)
 
-    def _said(self, decision: Decision, policy: Policy) -> Said | str:
+    def _new_said(self, decision: Decision) -> Said | str:
+        why = self._touched.why(decision)
+        if why != SENDER_ROW:
+            return why or self._said(decision, self._new)
+        asked = self._again.ask(decision)
+        if asked is None or (asked.passed != asked.passes and _hangs_on_route(decision, asked.passes)):
+            return NEEDS_MESSAGE
+        said = self._said(decision, self._new, asked)
+        if isinstance(said, Said) and not said.blocked and asked.passed and not asked.passes:
+            return NEEDS_MESSAGE  # a sanctioned campaign, which a proved route keeps away, may stop it now
+        return said
+
+    def _said(self, decision: Decision, policy: Policy, asked: Asked | None = None) -> Said | str:
         """What a policy makes of the decision's objections, or why that can't be told."""
         then = self._known.get(decision.versions.policy)
         found: dict[str, list[Said]] = {}
         verdicts = {}
+        reasons = [r for r in decision.reasons if r.gate != "own" and (asked is None or r.code not in CODES)]
+        allowing = _allows(decision, then, policy)
+        if asked is not None and asked.passes and not asked.passed:
+            # On a proved route a protected sender may stand behind it, who had no say before.
+            allowing = {"few": allowing["few"], "most": [*_ALLOWS]}
+        sender, relay = decision.sender, decision.route.relay_id or "-"
+        registered = sender.registered if asked is None else asked.registered
         for strict in (False, True):
-            objections = [_objection(r, decision, then, policy, strict) for r in decision.reasons if r.gate != "own"]
-            for name, allows in _allows(decision, then, policy).items():
+            objections = [_objection(r, decision, then, policy, strict) for r in reasons]
+            objections += asked.objections if asked is not None else []
+            for name, allows in allowing.items():
                 outcome = judge(objections, allows, policy.pack.ranks)
                 verdicts[strict, name] = outcome.verdict
                 blocking = [r.code for r in reasons_of(objections, policy.pack.ranks) if r.mode == "BLOCK"]
-                said = Said(
-                    decision.sender.key, decision.sender.registered, decision.route.relay_id or "-", outcome.action,
-                    outcome.verdict == "BLOCK", next(iter(blocking), outcome.won) if outcome.verdict == "BLOCK" else "",
-                )  # fmt: skip
+                blocked = outcome.verdict == "BLOCK"
+                reason = next(iter(blocking), outcome.won) if blocked else ""
+                said = Said(sender.key, registered, relay, outcome.action, blocked, reason)
                 found.setdefault(outcome.verdict, []).append(said)
         if len(found) > 1:
             return UNKNOWN_CAP if verdicts[False, "few"] != verdicts[True, "few"] else UNKNOWN_ALLOW
         return next(iter(found.values()))[0]
+
+
+def _hangs_on_route(decision: Decision, passes: bool) -> bool:
+    """Whether something else in the decision hangs on the route binding, so that it would have come out otherwise."""
+    return any(r.gate == "reputation" for r in decision.reasons) if passes else decision.won == "protected_allow"
 
 
 def _part(policy: Policy, name: str) -> object:

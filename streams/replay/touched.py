@@ -27,6 +27,8 @@ from streams.engine.skeleton import skeleton, skeletons_of
 SENDER_HIDDEN = "its sender is a pseudonym, and a new row speaks of numbers of its kind"
 RECIPIENT_HIDDEN = "its recipient is a pseudonym, and a new row speaks of recipients"
 NEEDS_MESSAGE = "a new row speaks of it, and the message itself would have to be asked"
+#: Of new rows only the sender's own registration speaks of it, and that may be asked again (`again.py`).
+SENDER_ROW = "its sender's registration is new"
 
 
 def address_of(key: str, grammar: Grammar) -> str:
@@ -39,7 +41,8 @@ class Touched:
 
     def __init__(self, rows: Iterable[Row], grammar: Grammar) -> None:
         self._grammar = grammar
-        self._names: set[str] = set()  # sender keys
+        self._senders: set[str] = set()  # keys with a new registration
+        self._names: set[str] = set()  # sender keys of which other rows speak
         self._subjects: set[str] = set()  # relay:…, reseller:…, account:…
         self._numbers: set[str] = set()  # numbers, and keys of blocks
         self._hidden_kinds: set[str] = set()
@@ -58,8 +61,9 @@ class Touched:
                 return SENDER_HIDDEN
         elif self._speaks_of(classify(address_of(sender.key, self._grammar), None, self._grammar), sender.key):
             return NEEDS_MESSAGE
-        named = {f"relay:{decision.route.relay_id}", *decision.subjects}
-        return NEEDS_MESSAGE if named & self._subjects else None
+        if {f"relay:{decision.route.relay_id}", *decision.subjects} & self._subjects:
+            return NEEDS_MESSAGE
+        return SENDER_ROW if sender.key in self._senders else None
 
     def _speaks_of(self, found: SenderId, key: str) -> bool:
         if key in self._names:
@@ -72,7 +76,7 @@ class Touched:
         name = row.key.partition(":")[2]
         if isinstance(row, SenderRow | DnoRow | AllowRow | PermissionRow):
             name = name.rpartition(">")[2]
-            self._names.add(name)
+            (self._senders if isinstance(row, SenderRow) else self._names).add(name)
             found = classify(address_of(name, self._grammar), None, self._grammar)
             if found.personal:
                 self._hidden_kinds.add(found.kind)

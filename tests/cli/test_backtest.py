@@ -131,8 +131,18 @@ def test_what_pseudonyms_hide_is_counted(recorded: str, files: Path) -> None:
     assert (hidden["registered"], hidden["messages"]) == (False, 2) and "pseudonym" in hidden["why"]
 
 
-def test_a_lake_that_can_judge_nothing_of_registered_senders_is_no(recorded: str, files: Path) -> None:
+def test_a_new_registration_is_tried_on_a_lake_and_says_what_files_say(recorded: str, files: Path) -> None:
     said = over(recorded, "--registry", "new.ndjson")
+    same = json.loads(tried("--registry", "new.ndjson", "--json").out)
+    assert said.code == 1
+    assert {name: json.loads(said.out)[name] for name in ("registered", "would_block")} == {
+        name: same[name] for name in ("registered", "would_block")
+    }
+
+
+def test_a_lake_that_can_judge_nothing_of_registered_senders_is_no(recorded: str, files: Path) -> None:
+    lines(files / "dno.ndjson", {"key": "dno:kr:15881234", "kind": "dno", "timeline": [{"version": 1}]})
+    said = over(recorded, "--registry", "dno.ndjson")
     assert said.code == 1 and "Nothing of registered senders could be judged" in said.err
     assert json.loads(said.out)["registered"]["messages"] == 0
 

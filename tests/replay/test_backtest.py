@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.errors import InputError
-from streams.replay.backtest import MAX_SENDERS, OTHERS, Backtest, Said, over_files
-from streams.replay.files import Inputs
-from streams.replay.lines import merged
-from streams.replay.proposed import Rules, in_force, pinned, read_rules
-from tests.replay.proposals import KEYS, NOW, SENT, blocked, sender
-from tests.replay.small import MINUTE, POLICY, REGISTRY, T, lines, message, report
-
-ENFORCE = PolicyEntry(profile="enforce", version=1)
-
-
-def tried(
-    tmp_path: Path, sent: list[dict[str, Any]], *rows: dict[str, Any], new: PolicyEntry | None = None,
-    bound: int = 0, reports: list[dict[str, Any]] | None = None,
-) -> Backtest:  # fmt: skip
-    """A backtest of some rows, or a policy, against the small carrier."""
-    inputs = Inputs(
-        messages=(lines(tmp_path / "m", *sent),), registry=(lines(tmp_path / "r", *REGISTRY),),
-        policy=(lines(tmp_path / "p", POLICY),), reports=(lines(tmp_path / "reports", *reports or []),),
-    )  # fmt: skip
-    names = [lines(tmp_path / "new", *rows)] if rows else []
-    found = Backtest(bound)
-    today = Rules(pinned(ENFORCE, "kr"))
-    rules = read_rules(pinned(new or ENFORCE, "kr"), names, NOW)
-    control = inputs.control(lambda letter: None)
-    over_files(merged(inputs.messages), control, today, rules, "kr", KEYS, found)
-    return found
+from streams.replay.backtest import MAX_SENDERS, OTHERS, Backtest, Said
+from streams.replay.proposed import in_force, pinned, read_rules
+from tests.replay.proposals import ENFORCE, NOW, SENT, blocked, sender, tried
+from tests.replay.small import MINUTE, T, lines, message, report
 
 
 def test_the_same_rules_change_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.contracts.decisions import Decision
+from streams.contracts.decisions import Decision, Reason
 from streams.engine.policy import Policy, build, layer
 from streams.errors import InputError
 from streams.packs import shipped
@@ -17,7 +17,7 @@ from streams.replay.files import Inputs, drive, gate
 from streams.replay.judgeable import UNKNOWN_ALLOW, UNKNOWN_CAP, Judge
 from streams.replay.proposed import read_rules
 from streams.replay.touched import NEEDS_MESSAGE, RECIPIENT_HIDDEN, SENDER_HIDDEN
-from tests.replay.proposals import KEYS, NOW, SENT, blocked, sender
+from tests.replay.proposals import KEYS, NOW, SENT, blocked, sender, tried
 from tests.replay.small import POLICY, REGISTRY, lines, message
 
 
@@ -110,7 +110,9 @@ def test_a_mode_of_an_unknown_policy_is_not_guessed(tmp_path: Path) -> None:
 
 MOBILE = "01055501111"
 TOUCHED: dict[str, tuple[dict[str, Any], dict[tuple[bool, str], int]]] = {
-    "a clear sender that a row names": (sender(), {(True, NEEDS_MESSAGE): 1}),
+    "a clear sender that a row names": (
+        {"key": "dno:kr:15881234", "kind": "dno", "timeline": [{"version": 1}]}, {(True, NEEDS_MESSAGE): 1},
+    ),
     "a clear sender that no row names": (sender("kr:16001234"), {}),
     "people's numbers, and the sender is a pseudonym": (sender("kr:01055502222"), {(False, SENDER_HIDDEN): 1}),
     "numbers of another kind": (sender("kr:07055502222"), {}),
@@ -159,3 +161,59 @@ def test_what_no_decision_can_answer_is_refused(name: str, tmp_path: Path) -> No
     pack, rows, sentence = JUDGE_REFUSED[name]
     with pytest.raises(InputError, match=sentence):
         judged([], tmp_path, *rows, new=policy_of(pack))
+
+
+REGISTRATIONS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "another relay": {"relays": ("relay-9",)},
+    "any relay": {"routes": {"mode": "open"}},
+    "another relay, listed only": {"routes": {"mode": "listed", "relays": ["relay-9"]}},
+    "suspended": {"state": "suspended"},
+    "ended": {"to_ms": NOW - 1, "end_recorded_at_ms": NOW - 1},
+    "an account": {"routes": {"mode": "exclusive", "accounts": ["acct-1"]}},
+    "a reseller and a relay": {"routes": {"mode": "exclusive", "relays": ["relay-7"], "resellers": ["res-1"]}},
+    "shared": {"shared": True},
+    "for the other leg": {"legs": ["origination"]},
+}
+
+
+HIDDEN = {
+    "another relay, listed only": 2, "an account": 1, "a reseller and a relay": 1, "shared": 2, "for the other leg": 2,
+    "any relay": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REGISTRATIONS)
+def test_a_new_registration_is_judged_as_messages_judge_it(name: str, tmp_path: Path) -> None:
+    """What decisions show of a business sender is enough to ask its registration again; the rest is counted."""
+    routes: list[dict[str, Any]] = [{"relay_id": "relay-7"}, {"relay_id": "relay-9"}, {}]
+    routes += [{**r, "account_id": "acct-1", "chain": ["res-1"]} for r in routes]
+    sent = [message(n, route=r) for n, r in enumerate(routes)]
+    row = sender(**{"version": 2, **REGISTRATIONS[name]})
+    judge = judged(recorded(tmp_path, sent), tmp_path, row)
+    whole = tried(tmp_path, sent, row)
+    hidden = judge.not_judgeable.total()
+    assert set(judge.not_judgeable) <= {(True, NEEDS_MESSAGE)}
+    assert judge.side(True).messages + hidden == whole.side(True).messages == len(sent)
+    assert (judge.would_block, judge.no_longer) == (whole.would_block, whole.no_longer)
+    # A proved route that is lost without a block: whether a sanctioned campaign would stop it now, nobody knows.
+    assert hidden == HIDDEN.get(name, 0)
+
+
+def test_a_new_registration_is_not_asked_where_more_hangs_on_it(tmp_path: Path) -> None:
+    protected = {"key": "allow:kr:15881234", "kind": "allow", "timeline": [
+        {"version": 1, "to_ms": 2 * NOW, "owner": "duty desk", "reason": "codes"}]}  # fmt: skip
+    (one,) = recorded(tmp_path, SENT[1:2], rows=(protected,))
+    assert one.won == "protected_allow"
+    lost = sender(relays=("relay-9",), version=2)
+    assert dict(judged([one], tmp_path, lost).not_judgeable) == {(True, NEEDS_MESSAGE): 1}
+    relieved = [msgspec.structs.replace(d, reasons=(*d.reasons, Reason(code="RELIEF", gate="own", mode="OBSERVE")))
+                for d in recorded(tmp_path, SENT[:1])]  # fmt: skip
+    assert dict(judged(relieved, tmp_path, lost).not_judgeable) == {(True, NEEDS_MESSAGE): 1}
+
+
+def test_a_new_registration_makes_a_sender_registered(tmp_path: Path) -> None:
+    decided = recorded(tmp_path, [message(1, sender="15889999")])
+    assert not decided[0].sender.registered and decided[0].verdict == "BLOCK"
+    found = judged(decided, tmp_path, sender("kr:15889999"))
+    assert blocked(found, "no_longer_blocked") == [(True, "kr:15889999", "relay-7", "SENDER_NOT_REGISTERED", 1)]
