@@ -31,10 +31,8 @@ KILLS = (
     "breaker:2:after-table-write",
     "breaker:1:after-send",
     "sanctions:1:after-table-write",
-    "breaker:5:after-table-write",
     "breaker:9:before-commit",
-    "sanctions:2:after-send",
-    "breaker:7:after-handler",
+    "breaker:7:after-table-write",
 )
 
 
