@@ -22,6 +22,7 @@ from bench.edits import EDITS, Edit, three
 from bench.machine import heading
 from streams.engine import fingerprint
 from streams.engine.fingerprint import bands
+from streams.engine.text import folded
 
 MATCHING = 2  # as the shipped packs have it
 #: Texts this much alike (difflib's ratio over the folded texts) are one campaign to a reader, too.
@@ -78,7 +79,7 @@ def merged(texts: Sequence[str]) -> tuple[int, int]:
             holders[key].append(number)
     shared = Counter((a, b) for numbers in holders.values() for a in numbers for b in numbers if a < b)
     pairs = [pair for pair, count in shared.items() if count >= MATCHING]
-    apart = [SequenceMatcher(None, *(fingerprint.folded(texts[n]) for n in pair)).ratio() < ALIKE for pair in pairs]
+    apart = [SequenceMatcher(None, *(folded(texts[n]) for n in pair)).ratio() < ALIKE for pair in pairs]
     return len(pairs), sum(apart)
 
 
@@ -97,7 +98,7 @@ def lines_on_merges(honest: Sequence[str], campaigns: Sequence[str]) -> list[str
 def lines_on_speed(texts: Sequence[str]) -> list[str]:
     """Time per text, nothing cached."""
     fingerprint._bands.cache_clear()
-    fingerprint.folded.cache_clear()
+    folded.cache_clear()
     begun = time.process_time()
     for text in texts:
         bands(text)

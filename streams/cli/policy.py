@@ -13,6 +13,7 @@ from streams.cli.shell import Shell, answer, app_of, instant, iso, jurisdiction_
 from streams.errors import InputError
 
 if TYPE_CHECKING:
+    from streams.cli.kafka import Held
     from streams.contracts.policy import PolicyEntry, PolicyRow
     from streams.engine.policy import Policy
 
@@ -59,11 +60,42 @@ def publish(
     from_ms = instant(start) if start is not None else now_ms
     entry = _entry(file, profile, from_ms=from_ms, recorded_at_ms=now_ms)
     built = _build(place, entry)
-    version = _write(shell, place, entry)
+    version = _write(shell, place, entry, built.pack.lists)
     if version is None:
         answer(f"{built.version} is in force in {place} already: nothing was published.")
     else:
         answer(f"{built.version} counts in {place} from {iso(max(from_ms, now_ms))} on, as version {version}.")
+
+
+@app.command(name="list")
+def list_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML: name, category, owner, expires, entries.")],
+    jurisdiction: Place = None,
+    print_: Annotated[
+        bool, typer.Option("--print", help="Write the record to stdout, for a replay; publish nothing.")
+    ] = False,
+) -> None:
+    """Publish a content list, and say how a policy names it; gates use it once a policy does.
+
+    name, category (fraud, phishing, impersonation, adult or gambling), owner, expires (a time), and [phrases] or
+    [patterns]: id = "text", patterns in RE2's syntax. It is checked whole. Refused: a list of which a policy in force,
+    or to come, names the version that would no longer be kept.
+    """
+    from streams.cli import lists
+
+    shell = shell_of(ctx)
+    place = jurisdiction_of(shell, jurisdiction)
+    part, content = lists.read(file, time.time_ns() // 1_000_000)
+    if print_:
+        answer(lists.record(place, content.name, part))
+        return
+    new = lists.publish(shell.connection(), place, content.name, part)
+    told = "" if new else " (published before)"
+    answer(
+        f"{content.name}: {len(content.phrases):,} phrases, {len(content.patterns):,} patterns{told}. In the policy:"
+    )
+    answer(f'[lists]\n{content.name} = "{part.hash}"')
 
 
 def _entry(file: Path | None, profile: Any, **times: int) -> PolicyEntry:
@@ -91,40 +123,36 @@ def _build(place: str, entry: PolicyEntry) -> Policy:
         raise InputError(f"This policy does not build: {error}.") from error
 
 
-def _write(shell: Shell, place: str, entry: PolicyEntry) -> int | None:
-    """Append the entry with the next version; None when the newest says the same from then on."""
+def _write(shell: Shell, place: str, entry: PolicyEntry, named: dict[str, str]) -> int | None:
+    """Append the entry with the next version; None when the newest says the same from then on.
+
+    named: its content lists. Raises InputError when one is not published with that hash.
+    """
     import msgspec
-    from confluent_kafka import KafkaException, Producer
 
-    from streams.cli.kafka import view_of
-    from streams.contracts.base import encoder
+    from streams.cli.publishing import publish as written
     from streams.contracts.policy import PolicyRow
-    from streams.pipeline.errors import TopicError, kafka_error
+    from streams.engine.lists import key_of_list, part_of
 
-    connection = shell.connection()
-    topics = [connection.topic(entity) for entity in ("policy", "policy.history")]
-    producer = Producer(
-        {
-            **connection.base(),
-            "transactional.id": f"{connection.prefix}policy-publish-{place}",
-            "transaction.timeout.ms": 10_000,
-            "partitioner": "murmur2_random",
-        }
-    )
-    try:
-        producer.init_transactions(30)  # before the timeline is read: from here on an older publisher can't commit
-        held = view_of(connection, ("policy",)).policy(place)
-        if _in_force(held, entry):
+    version: int | None = None
+
+    def row(held: Held) -> tuple[str, PolicyRow] | None:
+        nonlocal version
+        for name, wanted in named.items():
+            if part_of(held.content_list(key_of_list(place, name)), wanted) is None:
+                raise InputError(
+                    f"The policy names list {name} as {wanted}, which is not published: run "
+                    "`dualblock policy list FILE` first."
+                )
+        policy = held.policy(place)
+        if _in_force(policy, entry):
             return None
-        timeline = held.timeline if held is not None else ()
+        timeline = policy.timeline if policy is not None else ()
         version = max((e.version for e in timeline), default=0) + 1
-        row = PolicyRow(jurisdiction=place, timeline=(*timeline, msgspec.structs.replace(entry, version=version)))
-        producer.begin_transaction()
-        for topic in topics:
-            producer.produce(topic, encoder().encode(row), place.encode())
-        producer.commit_transaction(30)
-    except KafkaException as exception:
-        raise TopicError(f"The policy was not published: {kafka_error(exception).str()}. Run it again.") from exception
+        changed = msgspec.structs.replace(entry, version=version)
+        return place, PolicyRow(jurisdiction=place, timeline=(*timeline, changed))
+
+    written(shell.connection(), place, row)
     return version
 
 

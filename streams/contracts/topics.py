@@ -49,11 +49,13 @@ def _topic(
     readers: tuple[str, ...],
     group: Group,
     days: int | None = None,
+    max_bytes: int = 1_048_588,
 ) -> Topic:
     retention = None if days is None else days * DAY_MS
     return Topic(
-        entity=entity, key=key, cleanup=cleanup, writer=writer, readers=readers, group=group, retention_ms=retention
-    )
+        entity=entity, key=key, cleanup=cleanup, writer=writer, readers=readers, group=group, retention_ms=retention,
+        max_message_bytes=max_bytes,
+    )  # fmt: skip
 
 
 TOPICS: tuple[Topic, ...] = (
@@ -62,8 +64,14 @@ TOPICS: tuple[Topic, ...] = (
     _topic("feeds", "row key", "delete", "registry import, feed adapters", ("registrar",), "registry", 7),
     _topic("registry", "row key", "compact", "registrar", ("gate", "agents"), "registry"),
     _topic("registry.history", "row key", "delete", "registrar", ("verify", "lake"), "registry", 3650),
-    _topic("policy", "jurisdiction", "compact", "policy publish", ("gate", "meter", "agents"), "single"),
-    _topic("policy.history", "jurisdiction", "delete", "policy publish", ("verify", "lake"), "single", 3650),
+    # A content list is kept in two versions of up to 900 kB.
+    _topic(
+        "policy", "jurisdiction, or jurisdiction/list:name", "compact", "policy publish", ("gate", "meter", "agents"),
+        "single", max_bytes=2 * 1_048_576,
+    ),
+    _topic(
+        "policy.history", "as policy", "delete", "policy publish", ("verify", "lake"), "single", 3650, 2 * 1_048_576,
+    ),
     _topic("directives", "reference number", "compact", "regulator feed", ("directive agent",), "reputation"),
     _topic("recent", "none", "delete", "gate", ("recent",), "messages", 10),
     _topic("reports.keyed", "reporter", "delete", "reports import, listen", ("recent",), "messages", 30),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.lists import ListRow
 from streams.contracts.registry import AllowRow, BlockRow, NumberRow
 from streams.contracts.reputation import SanctionRow
 from streams.engine.timeline import all_current, current, visible
@@ -76,7 +77,7 @@ class History:
 
 def version_at(value: Value | None, e_ms: int) -> str:
     """How a decision at event time e names this state in `versions.read` (see `engine.case`)."""
-    if value is None or isinstance(value, Heartbeat | Manifest):
+    if value is None or isinstance(value, Heartbeat | Manifest | ListRow):
         return NO_ROW
     if isinstance(value, BlockRow):
         parts = (value.current, value.previous)

@@ -11,6 +11,7 @@ import msgspec
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
@@ -27,6 +28,10 @@ from streams.replica.marks import Marks
 
 #: Rows of one version can differ (an end was added); so many combinations are tried before a decision is called wrong.
 _TRIES = 64
+
+
+#: What stands on topics beside registry rows.
+NOT_REGISTRY = (Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow)
 
 
 class Read(NamedTuple):
@@ -84,7 +89,7 @@ class GuidedView:
     def row(self, key: str) -> Row | None:
         """A registry row."""
         value = self._read("registry", key)
-        return None if isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow) else value
+        return None if isinstance(value, NOT_REGISTRY) else value
 
     def sanctions(self, subject: str) -> SanctionRow | None:
         """A subject's sanctions."""
@@ -99,6 +104,12 @@ class GuidedView:
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         """The policy state under test."""
         return self.policy_row
+
+    def content_list(self, key: str) -> ListRow | None:
+        """The newest state of a list; which version counts, the policy says."""
+        states = self._history.states("policy", key)
+        value = states[-1].value if states else None
+        return value if isinstance(value, ListRow) else None
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         """Keys by skeleton, over every row that ever was."""
@@ -177,7 +188,9 @@ def _newest(states: list[State], known_ms: int) -> int:
 def _skeletons(history: History) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     for (entity, key), value in history.rows.items():
-        if entity == "registry" and not isinstance(value, Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow):
+        if entity == "registry" and not isinstance(
+            value, Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow
+        ):
             for skeleton in skeletons_of(value):
                 found.setdefault(skeleton, set()).add(key)
     return {skeleton: tuple(sorted(keys)) for skeleton, keys in found.items()}

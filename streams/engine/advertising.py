@@ -5,17 +5,15 @@ Unknown stays unknown: nobody is held to the rules for advertisements because we
 
 from __future__ import annotations
 
-import sys
-import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
 
 from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import Advertising
+from streams.engine.text import INVISIBLE, folded
 
 #: A label stands at the beginning; more of the text is not looked at.
 _HEAD = 96
-_INVISIBLE = dict.fromkeys(n for n in range(sys.maxunicode + 1) if unicodedata.category(chr(n)) == "Cf")
 
 
 def is_advertisement(
@@ -40,14 +38,14 @@ def without_label(text: str, rules: Advertising) -> str | None:
         return None
     head, rest = squeezed(text[:_HEAD]), 0
     for prefix in rules.before_label:
-        folded = squeezed(prefix)
-        if head.startswith(folded):
-            rest += len(folded)
-            head = head[len(folded) :]
+        begin = squeezed(prefix)
+        if head.startswith(begin):
+            rest += len(begin)
+            head = head[len(begin) :]
     for label in rules.labels:
-        folded = squeezed(label)
-        if head.startswith(folded):
-            return text[_end(text, rest + len(folded)) :]
+        begin = squeezed(label)
+        if head.startswith(begin):
+            return text[_end(text, rest + len(begin)) :]
     return None
 
 
@@ -63,8 +61,7 @@ def advertised(text: str, rules: Advertising) -> str | None:
 @lru_cache(maxsize=1 << 10)
 def squeezed(text: str) -> str:
     """NFKC, casefold, white space and invisible signs out."""
-    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold().translate(_INVISIBLE)
-    return "".join(folded.split())
+    return "".join(folded(text).translate(INVISIBLE).split())
 
 
 def _end(text: str, letters: int) -> int:

@@ -32,6 +32,7 @@ from streams.engine.grounds import RELIEF, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
 from streams.engine.hosts import host_subjects
 from streams.engine.intake import identity
+from streams.engine.lists import Lists
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
@@ -56,6 +57,7 @@ class Decider:
 
     def __init__(self, policies: Policies, keys: Keys) -> None:
         self.policies, self.keys = policies, keys
+        self.lists = Lists(policies.default.pack.jurisdiction)
 
     def decide(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decision:
         """The decision on a message whose bytes were `raw`; `flags` are what intake noted. `observed` is left empty."""
@@ -120,7 +122,7 @@ class Decider:
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
         rests = grounds(case, checks, bool(stopped), self.policies)
-        checks, content = rests.checks, content_checks(case, keys, route_passes)
+        checks, content = rests.checks, content_checks(case, keys, route_passes, self.lists.at(case.view, pack))
         objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
         objections += objections_of(content, case.policy)
         if rests.relieved:

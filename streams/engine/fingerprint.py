@@ -13,6 +13,7 @@ from functools import lru_cache
 from zlib import crc32
 
 from streams.engine.skeleton import confusable
+from streams.engine.text import folded
 
 BAND_PREFIX = "b1."
 BANDS = 4
@@ -53,12 +54,6 @@ def bands(text: str) -> tuple[str, ...]:
     a band about as often as the shingles of a key.
     """
     return _bands(_masked(text))
-
-
-@lru_cache(maxsize=1 << 12)
-def folded(text: str) -> str:
-    """The text as rules compare it: NFKC and casefold."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def _masked(text: str) -> str:

@@ -12,7 +12,8 @@ from ipaddress import ip_address
 from publicsuffixlist import PublicSuffixList
 from publicsuffixlist import __version__ as VERSION
 
-from streams.engine.fingerprint import URL, folded
+from streams.engine.fingerprint import URL
+from streams.engine.text import folded
 
 __all__ = ["VERSION", "host_subjects", "hosts"]
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from streams.contracts.decisions import Action, Mode
+from streams.contracts.lists import Category
 from streams.contracts.messages import Channel, Leg
 from streams.contracts.policy import Profile
 
@@ -162,6 +163,8 @@ class Pack(PackPart, frozen=True, kw_only=True):
     reporters: Reporters = Reporters()
     source_permille: dict[str, int] = {}
     advertising: Advertising = Advertising()
+    lists: dict[str, str] = {}
+    proved_exempt: tuple[Category, ...] = ("fraud", "phishing", "impersonation")
 
 
 #: Every code that a pack may give a mode or an action to: those of the checks, and what came from sanctions.
@@ -170,6 +173,7 @@ CODES = (
     "NUMBER_DO_NOT_ORIGINATE", "SENDER_NOT_REGISTERED", "SENDER_REGISTRATION_EXPIRED", "SENDER_REGISTRATION_SUSPENDED",
     "SENDER_WRONG_ROUTE", "INSTITUTION_IMPERSONATED", "SENDER_LOOKALIKE", "RESELLER_UNCERTIFIED", "RELAY_UNKNOWN",
     "ACCOUNT_UNKNOWN", "ACCOUNT_SUSPENDED", "ORIGIN_MISMATCH", "NATIONAL_SENDER_FROM_ABROAD", "SOURCE_NOT_LISTED",
+    "CONTENT_FRAUD", "CONTENT_PHISHING", "CONTENT_IMPERSONATION", "CONTENT_ADULT", "CONTENT_GAMBLING",
     "HOST_REPORTED", "AD_LABEL_MISSING", "AD_OPT_OUT_MISSING", "AD_QUIET_HOURS", "AD_WITHOUT_CONSENT",
     "RECIPIENT_BLOCKED", "RECIPIENT_ALLOW_ONLY", "RECIPIENT_KEYWORD", "RECIPIENT_UNKNOWN_SENDER",
     "SANCTION", "DIRECTIVE", "CHECK_FAILED",

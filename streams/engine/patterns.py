@@ -27,13 +27,14 @@ class Matcher:
     """Several patterns, tried as one."""
 
     __slots__ = ("_set",)
+    _kind = staticmethod(re2.Set.FullMatchSet)
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Raises PatternRefused."""
         if len(patterns) > MAX_PATTERNS:
             raise PatternRefused(f"{len(patterns)} patterns are too many: at most {MAX_PATTERNS}")
         size = 0
-        self._set = re2.Set.FullMatchSet(_options())
+        self._set = self._kind(_options())
         for pattern in patterns:
             size += _size(pattern)
             if size > MAX_INSTRUCTIONS:
@@ -48,6 +49,23 @@ class Matcher:
         """Which pattern is the first that fits the whole text; None if none does. No lone surrogates in `text`."""
         found = self._set.Match(text)
         return None if found is None else min(found)
+
+
+class Searcher(Matcher):
+    """Several patterns, each searched for anywhere in a text."""
+
+    __slots__ = ()
+    _kind = staticmethod(re2.Set.SearchSet)
+
+    def all(self, text: str) -> list[int]:
+        """Which patterns stand somewhere in the text, in their order. No lone surrogates in `text`."""
+        return sorted(self._set.Match(text) or ())
+
+
+@lru_cache(maxsize=64)
+def searcher(patterns: tuple[str, ...]) -> Searcher:
+    """The searcher of these patterns, in their order. Raises PatternRefused."""
+    return Searcher(patterns)
 
 
 @lru_cache(maxsize=64)

@@ -40,7 +40,7 @@ class Policies:
 
     def __init__(self, shipped: Mapping[tuple[str, str], PackData], jurisdiction: str) -> None:
         self._shipped = shipped
-        self._jurisdiction = jurisdiction
+        self.jurisdiction = jurisdiction
         self.default = build(shipped[(jurisdiction, "observe")])
         self._row: PolicyRow | None = None
         self._built: dict[int, Policy | None] = {}
@@ -51,7 +51,7 @@ class Policies:
         An entry that does not build is refused before it is published; if one stands there all the same, the last good
         one stays in force.
         """
-        row = view.policy(self._jurisdiction)
+        row = view.policy(self.jurisdiction)
         if row is None:
             return self.default
         if row is not self._row:  # a new timeline: entries may have changed under their version
@@ -63,7 +63,7 @@ class Policies:
 
     def before(self, view: View, e_ms: int, within_ms: int) -> Policy | None:
         """The policy that counted before the last change of policy, if that came less than `within_ms` before e."""
-        row = view.policy(self._jurisdiction)
+        row = view.policy(self.jurisdiction)
         if row is None:
             return None
         changed = max(
@@ -89,7 +89,7 @@ class Policies:
 
     def of(self, entry: PolicyEntry) -> Policy:
         """Build an entry's policy. Raises ValueError with a sentence that says what to change."""
-        return build(layer(self._shipped[(self._jurisdiction, entry.profile)], entry.pack))
+        return build(layer(self._shipped[(self.jurisdiction, entry.profile)], entry.pack))
 
 
 def layer(base: PackData, over: PackData) -> dict[str, Any]:

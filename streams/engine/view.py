@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
@@ -40,4 +41,8 @@ class View(Protocol):
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         """The published policy timeline of a jurisdiction."""
+        ...
+
+    def content_list(self, key: str) -> ListRow | None:
+        """The content list under a key such as `kr/list:gambling`."""
         ...

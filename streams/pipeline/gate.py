@@ -16,6 +16,7 @@ from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision, Observed
 from streams.engine.decide import Decider
 from streams.engine.intake import InvalidEvent, read_message
+from streams.engine.lists import missing_lists
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.delivered import Delivered
 from streams.pipeline.late import alters_from_ms
@@ -60,11 +61,24 @@ class Gate:
         self._delivered = None
         if recent is not None:
             self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
+        self._unsure = True  # whether the lists that the policy names have to be looked for
+        self._missing: tuple[str, ...] = ()
         replicator.listen(self._changed)
 
     def catch_up(self) -> bool:
         self._now_ms = 0
-        return self._replicator.catch_up()
+        return self._replicator.catch_up() and not self._lists_missing()
+
+    def _lists_missing(self) -> bool:
+        """Whether a content list that the policy names is not here: without it the gate would let through what it was
+        told to label."""
+        if self._unsure:
+            policies = self._decider.policies
+            missing = missing_lists(self._view, policies, self._view.policy(policies.jurisdiction))
+            if missing and missing != self._missing:
+                log.warning("lists_missing", names=missing)
+            self._unsure, self._missing = False, missing
+        return bool(self._missing)
 
     def handle(self, record: Input) -> Sequence[Output]:
         raw = record.value
@@ -118,6 +132,7 @@ class Gate:
 
     def _changed(self, applied: Sequence[Applied]) -> None:
         """Count the changes that would have altered a decision already made."""
+        self._unsure = self._unsure or any(change.entity == "policy" for change in applied)
         newest_ms = max(self.newest_ms.values(), default=0)
         if not newest_ms:
             return

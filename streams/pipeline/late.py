@@ -8,6 +8,7 @@ import msgspec
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Beat, Heartbeat
+from streams.contracts.lists import ListRow
 from streams.contracts.reputation import AppealState, SanctionEntry
 from streams.replica.changes import Applied, changed_at_ms
 
@@ -19,6 +20,8 @@ def alters_from_ms(change: Applied) -> int:
     old, new = change.old, change.new
     if new is None or old == new:
         return NEVER_MS
+    if isinstance(new, ListRow):
+        return NEVER_MS  # what a decision reads of it is pinned by the policy
     if isinstance(new, Heartbeat):
         return _fresh_from(old.beats if isinstance(old, Heartbeat) else (), new.beats)
     after: tuple[Entry, ...] | None = getattr(new, "timeline", None)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from streams.contracts.appeals import Appeal
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue
+from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
@@ -18,7 +19,7 @@ from streams.engine.epochs import epoch_of
 from streams.engine.intake import InvalidEvent, read_message
 from streams.replay.embedded import Embedded
 
-Control = RegistryValue | PolicyRow | Directive | Finding | Appeal | Report | SettingsRequest
+Control = RegistryValue | PolicyRow | ListRow | Directive | Finding | Appeal | Report | SettingsRequest
 
 
 class Raw(NamedTuple):
@@ -85,12 +86,13 @@ class Drive:
         self.embedded.finish()
 
     def _begin(self) -> int:
-        """Policies go in first: they say how long an epoch is, and readers see them from `recorded_at` on anyway."""
+        """Policies and their lists go in first: they say how long an epoch is, and readers see them from `recorded_at`
+        on anyway."""
         for timed in self.control:
-            if isinstance(timed.record, PolicyRow):
+            if isinstance(timed.record, PolicyRow | ListRow):
                 self._apply(timed)
         epoch_ms = self.embedded.epoch_ms
-        rest = [t for t in self.control if not isinstance(t.record, PolicyRow)]
+        rest = [t for t in self.control if not isinstance(t.record, PolicyRow | ListRow)]
         rest.sort(key=lambda t: (epoch_of(t.at_ms, epoch_ms), isinstance(t.record, Report), t.at_ms))
         self._rest: Iterator[Timed] = iter(rest)
         self._next: Timed | None = next(self._rest, None)
@@ -110,6 +112,8 @@ class Drive:
         try:
             if isinstance(record, PolicyRow):
                 self.embedded.policy(record)
+            elif isinstance(record, ListRow):
+                self.embedded.content_list(record)
             elif isinstance(record, Directive):
                 self.embedded.directive(record)
             elif isinstance(record, Finding):

@@ -12,6 +12,7 @@ from streams.contracts.appeals import Appeal, Notice, Outcome, Review
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Manifest, RegistryValue, key_of
+from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.reports import Directive, Report
@@ -24,6 +25,7 @@ from streams.engine.decide import Decider
 from streams.engine.directing import direct
 from streams.engine.epochs import epoch_of
 from streams.engine.ladder import NEVER, waiting
+from streams.engine.lists import unpack_list
 from streams.engine.metering import Sums, metered
 from streams.engine.pack import Pack
 from streams.engine.policy import Policies
@@ -116,6 +118,11 @@ class Embedded:
         for entry in row.timeline:
             self.policies.of(entry)
         self._apply("policy", row.jurisdiction, self._encode(row))
+
+    def content_list(self, row: ListRow) -> None:
+        """A published content list. Raises ListRefused when it can't be read."""
+        unpack_list(row.current)
+        self._apply("policy", row.key, self._encode(row))
 
     def directive(self, directive: Directive) -> None:
         """A regulator's order. Raises ValueError."""

@@ -75,13 +75,13 @@ def _lines(d: Decision) -> list[Line]:
 
 
 def _take(check: CheckRecord, left: list[Reason]) -> list[Reason]:
-    """The reasons that belong to a failed check, taken out of `left`: certification and advertising name each of their
+    """The reasons that belong to a failed check, taken out of `left`: some checks name each of their
     codes, every other check has one. A code of a later version goes to the first check that has none."""
     if check.check == "sanctions":
         mine = [r for r in left if r.gate in ("directive", "reputation")][:1]
     elif check.check == "certification":
         mine = [r for r in left if r.code in check.evidence.values()]
-    elif check.check == "advertising":
+    elif check.check in ("advertising", "categories"):
         mine = [r for r in left if r.code in CODES_OF[check.check]]
     else:
         mine = []
@@ -108,6 +108,13 @@ CODES_OF: dict[str, tuple[str, ...]] = {
     "origin": ("ORIGIN_MISMATCH",),
     "abroad": ("NATIONAL_SENDER_FROM_ABROAD",),
     "source": ("SOURCE_NOT_LISTED",),
+    "categories": (
+        "CONTENT_FRAUD",
+        "CONTENT_PHISHING",
+        "CONTENT_IMPERSONATION",
+        "CONTENT_ADULT",
+        "CONTENT_GAMBLING",
+    ),
     "links": ("HOST_REPORTED",),
     "advertising": ("AD_LABEL_MISSING", "AD_OPT_OUT_MISSING", "AD_QUIET_HOURS", "AD_WITHOUT_CONSENT"),
 }

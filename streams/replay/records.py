@@ -10,6 +10,7 @@ import msgspec
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import read
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reports import Directive, Report
@@ -24,10 +25,12 @@ MAX_BYTES = 8 << 20
 
 
 class _Shape(msgspec.Struct):
-    """What tells the three values of the registry apart: rows have a kind, heartbeats beats, manifests neither."""
+    """What tells values apart. Registry: rows have a kind, heartbeats beats, manifests neither. Policy: lists have a
+    current version, policies have not."""
 
     kind: str | None = None
     beats: msgspec.Raw = msgspec.Raw(b"")
+    current: msgspec.Raw = msgspec.Raw(b"")
 
 
 _SHAPE = msgspec.json.Decoder(_Shape)
@@ -40,6 +43,7 @@ _SETTINGS = msgspec.json.Decoder(SettingsRequest)
 _ORDER = msgspec.json.Decoder(Finding)
 _APPEAL = msgspec.json.Decoder(Appeal)
 _POLICY = msgspec.json.Decoder(PolicyRow)
+_LIST = msgspec.json.Decoder(ListRow)
 
 
 def registry_value(line: bytes) -> RegistryValue:
@@ -50,6 +54,11 @@ def registry_value(line: bytes) -> RegistryValue:
     return read(_HEARTBEAT, line) if bytes(shape.beats) else read(_MANIFEST, line)
 
 
+def policy_value(line: bytes) -> PolicyRow | ListRow:
+    """A line of a policy file. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    return _LIST.decode(line) if bytes(_SHAPE.decode(line).current) else _POLICY.decode(line)
+
+
 _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "registry": registry_value,
     "reports": _REPORT.decode,
@@ -57,7 +66,7 @@ _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "settings": _SETTINGS.decode,
     "orders": _ORDER.decode,
     "appeals": _APPEAL.decode,
-    "policy": _POLICY.decode,
+    "policy": policy_value,
 }
 
 
@@ -70,6 +79,8 @@ def taken_at(record: Control) -> int:
         return record.ingested_at_ms
     if isinstance(record, Directive | Finding | Appeal | SettingsRequest):
         return record.recorded_at_ms
+    if isinstance(record, ListRow):
+        return record.current.published_ms
     if isinstance(record, Manifest):
         return record.from_ms
     if isinstance(record, BlockRow):

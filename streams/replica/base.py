@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
@@ -69,6 +70,10 @@ class Replica(Protocol):
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         """The published policy timeline of a jurisdiction."""
+        ...
+
+    def content_list(self, key: str) -> ListRow | None:
+        """The content list under a key such as `kr/list:gambling`; lists stand on `policy` beside the policies."""
         ...
 
     def held(self, key: str, partition: int) -> RegistryValue | None:

@@ -9,16 +9,18 @@ import msgspec
 
 from streams.contracts.base import read
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_registry, key_of
+from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
 
 Entity = Literal["registry", "policy", "sanctions", "settings"]
-Value = Row | Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow
+Value = Row | Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow
 #: Gives the skeletons under which a registry row is found as a lookalike; empty for most rows. Pure.
 SkeletonsOf = Callable[[Row], Iterable[str]]
 
+_CONTENT = msgspec.json.Decoder(ListRow)
 _POLICY = msgspec.json.Decoder(PolicyRow)
 _SANCTIONS = msgspec.json.Decoder(SanctionRow)
 _SETTINGS = msgspec.json.Decoder(SettingsRow)
@@ -75,6 +77,11 @@ def decode(entity: Entity, key: str, value: bytes) -> Value:
         if settings.recipient == key:
             return settings
         named = settings.recipient
+    elif LIST_MARK in key:
+        content = read(_CONTENT, value)
+        if content.key == key:
+            return content
+        named = content.key
     else:
         policy = read(_POLICY, value)
         if policy.jurisdiction == key:
@@ -95,4 +102,6 @@ def changed_at_ms(value: Value | None) -> int:
         return value.from_ms
     if isinstance(value, BlockRow):
         return value.current.as_of_ms
+    if isinstance(value, ListRow):
+        return value.current.published_ms
     return max((max(e.recorded_at_ms, e.end_recorded_at_ms or 0) for e in value.timeline), default=0)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
+from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
@@ -31,6 +32,7 @@ class MemoryReplica:
         self._rows: dict[str, Row] = {}
         self._sanctions: dict[str, SanctionRow] = {}
         self._policies: dict[str, PolicyRow] = {}
+        self._lists: dict[str, ListRow] = {}
         self._settings: dict[str, SettingsRow] = {}
         self._skeletons: dict[str, set[str]] = {}
         self._offsets: dict[tuple[str, int], int] = {}
@@ -38,6 +40,7 @@ class MemoryReplica:
         self.row = self._rows.get
         self.sanctions = self._sanctions.get
         self.policy = self._policies.get
+        self.content_list = self._lists.get
         self.settings = self._settings.get
         self.feed = self._marks.feed
         self.manifests = self._marks.manifests
@@ -91,12 +94,14 @@ class MemoryReplica:
             return _swap(self._sanctions, key, new if isinstance(new, SanctionRow) else None)
         if change.entity == "settings":
             return _swap(self._settings, key, new if isinstance(new, SettingsRow) else None)
+        if change.entity == "policy" and LIST_MARK in key:
+            return _swap(self._lists, key, new if isinstance(new, ListRow) else None)
         if change.entity == "policy":
             return _swap(self._policies, key, new if isinstance(new, PolicyRow) else None)
         if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
             mark = new if isinstance(new, Heartbeat | Manifest) else None
             return self._marks.put(key, change.partition, mark)
-        row = None if isinstance(new, Heartbeat | Manifest | PolicyRow | SanctionRow | SettingsRow) else new
+        row = None if isinstance(new, Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow) else new
         old = _swap(self._rows, key, row)
         before = set() if old is None else set(self._skeletons_of(old))
         after = set() if row is None else set(self._skeletons_of(row))
@@ -123,7 +128,9 @@ class MemoryReplica:
         self._stamp = (dict(topic_ids), now_ms)
 
     def wipe(self) -> None:
-        for held in (self._rows, self._sanctions, self._policies, self._settings, self._skeletons, self._offsets):
+        for held in (
+            self._rows, self._sanctions, self._policies, self._lists, self._settings, self._skeletons, self._offsets,
+        ):  # fmt: skip
             held.clear()
         self._marks.clear()
         self._stamp = None

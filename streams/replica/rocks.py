@@ -13,6 +13,7 @@ from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdic
 
 from streams.contracts.base import read
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
+from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
@@ -39,7 +40,7 @@ LAYOUT = (
     "1-"
     + sha256(
         msgspec.json.encode(
-            msgspec.json.schema_components((Row, Heartbeat, Manifest, PolicyRow, SanctionRow, SettingsRow))
+            msgspec.json.schema_components((Row, Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow))
         )
     ).hexdigest()[:16]
 )
@@ -178,6 +179,9 @@ class RocksReplica:
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         return cast("PolicyRow | None", self._get("policy", jurisdiction))
+
+    def content_list(self, key: str) -> ListRow | None:
+        return cast("ListRow | None", self._get("policy", key))
 
     def settings(self, recipient: str) -> SettingsRow | None:
         return cast("SettingsRow | None", self._get("settings", recipient))

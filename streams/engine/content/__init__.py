@@ -8,28 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from streams.engine.case import Case
-from streams.engine.content import advertising, links
+from streams.engine.content import advertising, categories, links
 from streams.engine.content.seen import Seen
+from streams.engine.lists import Compiled
 from streams.engine.outcome import Check
 from streams.engine.pseudonym import Keys
 
 ContentCheck = Callable[[Case, Seen], Check | None]
 
 CHECKS: tuple[tuple[str, ContentCheck], ...] = (
+    (categories.NAME, lambda case, seen: categories.check(case, seen.lists, seen.found)),
     (links.NAME, links.check),
     (advertising.NAME, advertising.check),
 )
 
 
-def content_checks(case: Case, keys: Keys, route_passes: bool) -> list[Check]:
+def content_checks(case: Case, keys: Keys, route_passes: bool, lists: Compiled) -> list[Check]:
     """Ask every content check. Our own error is UNKNOWN with CHECK_FAILED, never a block."""
-    seen = Seen(keys, route_passes)
     answers: list[Check] = []
+    try:
+        found = categories.found_in(case, lists, route_passes)
+    except Exception as error:  # any error of ours: the message must not pay for it
+        found = []
+        answers.append(_failed(categories.NAME, error))
+    seen = Seen(keys, route_passes, lists, found)
     for name, function in CHECKS:
         try:
             answer = function(case, seen)
-        except Exception as error:  # any error of ours: the message must not pay for it
-            answer = Check(name, "UNKNOWN", ("CHECK_FAILED",), {"why": type(error).__name__}, gate="own")
+        except Exception as error:  # as above
+            answer = _failed(name, error)
         if answer is not None:
             answers.append(answer)
     return answers
+
+
+def _failed(name: str, error: Exception) -> Check:
+    return Check(name, "UNKNOWN", ("CHECK_FAILED",), {"why": type(error).__name__}, gate="own")

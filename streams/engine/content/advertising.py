@@ -26,7 +26,7 @@ UNLABELLED, NO_OPT_OUT, QUIET, NO_CONSENT = (
 def check(case: Case, seen: Seen) -> Check | None:
     """FAIL AD_LABEL_MISSING, AD_OPT_OUT_MISSING, AD_QUIET_HOURS, AD_WITHOUT_CONSENT; each that holds is named."""
     rules, text = case.pack.advertising, case.message.content.text
-    if not is_advertisement(case.message.purpose, text, rules, seen.categories):
+    if not is_advertisement(case.message.purpose, text, rules, [f.category for f in seen.found]):
         return None
     failed: dict[str, Evidence] = {}
     if rules.labels and without_label(text, rules) is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from streams.engine.lists import Compiled, Found
 from streams.engine.pseudonym import Keys
 
 
 class Seen(NamedTuple):
-    """route_passes: the route binding proves the sender. categories: of the lists that the text is found in."""
+    """route_passes: the route binding proves the sender. found: the lists that the text is on."""
 
     keys: Keys
     route_passes: bool
-    categories: tuple[str, ...] = ()
+    lists: Compiled
+    found: list[Found]
