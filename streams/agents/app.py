@@ -13,6 +13,7 @@ from yarl import URL
 
 from streams.agents.emit import Emitter
 from streams.agents.errors import StateFailed, WorkerFailed
+from streams.agents.followers import Followers
 from streams.agents.gate import Turnstile
 from streams.agents.outbox import Outbox
 from streams.agents.progress import Progress
@@ -77,6 +78,7 @@ class AgentApp(faust.App):
         self.gate = Turnstile()
         self.outbox = Outbox(timeout_s=settings.delivery_timeout_s, on_failure=lambda why: self.on_failure(why))
         self.emitter = Emitter(lambda: self.producer, max_record_bytes=settings.max_record_bytes)
+        self.followers = Followers(self.outbox, self.emitter)
         self.progress = Progress(
             self.outbox, self.emitter, topic=settings.progress_topic, gap_s=settings.progress_gap_s
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streams.agents.app import AgentApp
-from streams.agents.errors import WorkerFailed
+from streams.agents.errors import StateFailed, WorkerFailed
 from streams.contracts.topics import topic_name
 from streams.engine.view import View
 
@@ -31,6 +31,10 @@ class Follower(Protocol):
         """Apply what is there, without waiting. Raises when the worker must be restarted."""
         ...
 
+    def check(self) -> None:
+        """Raise when a read of the rows failed since the last poll: what was made of them is not to be believed."""
+        ...
+
 
 @dataclass(frozen=True)
 class Context:
@@ -48,6 +52,13 @@ class Context:
         while not self.follower.caught_up:
             await asyncio.sleep(POLL_S)
         return self.follower.view
+
+    def check(self) -> None:
+        """Raise StateFailed when the rows could not be read."""
+        try:
+            self.follower.check()
+        except Exception as error:
+            raise StateFailed(f"The agents' replica can't be read: {error!r}") from error
 
     def follow(self) -> None:
         """Poll the follower for as long as the app runs."""

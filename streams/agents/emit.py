@@ -55,14 +55,14 @@ class Emitter:
         if (size := output.size_bytes()) > self.max_record_bytes:
             raise Refused("OUTPUT_TOO_LARGE", f"{size} bytes for {output.topic}, the limit is {self.max_record_bytes}")
 
-    async def emit(self, output: Output) -> None:
-        """Send, without waiting for the acknowledgement.
+    async def emit(self, output: Output) -> Awaitable[object]:
+        """Send, without waiting for the acknowledgement; answers what stands for it.
 
         Raises Refused when it is too large, OutputLost when the producer does not accept it.
         """
         self.check_size(output)
         headers = list(output.headers) or None
         try:
-            await self._producer().send(output.topic, output.key, output.value, output.partition, None, headers)
+            return await self._producer().send(output.topic, output.key, output.value, output.partition, None, headers)
         except ProducerSendError as error:
             raise OutputLost(f"The producer did not accept a record for {output.topic}: {error}") from error

@@ -1,7 +1,8 @@
 """What the worker has sent and has not yet heard back about."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from streams.agents.errors import OutputLost, WorkerFailed
@@ -19,6 +20,7 @@ class Outbox:
         self._timeout_s = timeout_s
         self._on_failure = on_failure
         self._pending: set[asyncio.Future[Any]] = set()
+        self._made: list[asyncio.Future[Any]] | None = None
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -26,7 +28,18 @@ class Outbox:
     def watch(self, sent: "asyncio.Future[Any]") -> None:
         """Count `sent` as undelivered until it is done; may be called twice for one future."""
         self._pending.add(sent)
+        if self._made is not None:
+            self._made.append(sent)
         sent.add_done_callback(self._done)
+
+    @contextmanager
+    def sending(self) -> Iterator[list[asyncio.Future[Any]]]:
+        """What is sent meanwhile. Nothing may be awaited meanwhile, or others' sends would be among it."""
+        made = self._made = []
+        try:
+            yield made
+        finally:
+            self._made = None
 
     def fail(self, reason: WorkerFailed) -> None:
         """Latch the first failure and tell the worker, once; never raises."""
@@ -47,8 +60,12 @@ class Outbox:
 
         Raises WorkerFailed when a send was lost, and OutputLost after `timeout_s`; both are latched.
         """
-        if self._pending:
-            _, late = await asyncio.wait(self._pending, timeout=self._timeout_s)
+        await self.acknowledged(self._pending)
+
+    async def acknowledged(self, sent: Collection[asyncio.Future[Any]]) -> None:
+        """Wait until the broker has acknowledged `sent`; raises like `drain`."""
+        if sent:
+            _, late = await asyncio.wait(sent, timeout=self._timeout_s)
             if late:
                 self.fail(OutputLost(f"{len(late)} records were not acknowledged within {self._timeout_s:g} s."))
         self.check()

@@ -84,7 +84,7 @@ class SanctionAgent:
         self._reviews, self._policies, self._tell = names.topic("reviews"), policies, tell
         self._docket = Docket()
         self.table = TableSpec(
-            "sanctions", _ROW.decode, encoded, changelog="sanctions", recovered=self._docket.recovered
+            "sanctions", _ROW.decode, encoded, changelog="sanctions", recovered=self._docket.recovered, in_step=True
         )
 
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:

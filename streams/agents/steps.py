@@ -22,6 +22,7 @@ from streams.engine.view import View
 class TableSpec(NamedTuple):
     """A step's table. changelog: entity of a public topic that is its changelog, or None for a private one.
 
+    in_step: see `bytes_table`; for a table whose states are kept in a history.
     recovered: told (partition, state) of every key after a start or a rebalance, before any event; for what a step
     remembers beside its table and can't do without.
     """
@@ -31,6 +32,7 @@ class TableSpec(NamedTuple):
     write: Callable[[Any], bytes]
     changelog: str | None = None
     recovered: Callable[[Iterable[tuple[int, Any]]], None] | None = None
+    in_step: bool = False
 
 
 class Effect(NamedTuple):
@@ -105,20 +107,30 @@ def bind(context: Context, step: AgentStep) -> None:
     if spec is not None:
         changelog = None if spec.changelog is None else context.topic(spec.changelog)
         table = bytes_table(
-            app, spec.name, app.settings.partitions, changelog_topic=changelog, read=spec.read, write=spec.write
-        )
+            app, spec.name, app.settings.partitions, changelog_topic=changelog, read=spec.read, write=spec.write,
+            in_step=spec.in_step,
+        )  # fmt: skip
         if spec.recovered is not None:
             app.on_recovered.append(partial(_tell, spec.recovered, table))
 
     @agent(app, step.name, topics=list(entities), dead_letters=context.topic(step.dead))
     async def handle(delivery: Delivery) -> int:
-        handled = step.handle(entities[delivery.topic], delivery, await context.rows())
-        for effect in handled.effects:
+        view = await context.rows()
+        try:
+            handled = step.handle(entities[delivery.topic], delivery, view)
+            context.check()  # a rule takes what it can't read for unknown: that must not become a vote
+            await effects(handled.effects, delivery)
+        except Exception:
+            context.check()  # a disk that can't be read is not this event's fault
+            raise
+        for output in handled.outputs:
+            await app.emitter.emit(output)
+        return handled.event_time_ms
+
+    async def effects(changes: Sequence[Effect], delivery: Delivery) -> None:
+        for effect in changes:
             if table is None:
                 raise TypeError(f"agent {step.name} has effects but no table")
             state = await apply(table, replace(delivery, key=effect.key), effect.event, effect.step)
             if effect.done is not None:
                 effect.done(state)
-        for output in handled.outputs:
-            await app.emitter.emit(output)
-        return handled.event_time_ms

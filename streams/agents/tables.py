@@ -9,12 +9,16 @@ from aiokafka.partitioner import murmur2
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused, StateFailed
+from streams.agents.followers import Sends
 
 if TYPE_CHECKING:
     from streams.agents.app import AgentApp
 
 S = TypeVar("S")
 E = TypeVar("E")
+
+#: From so many keys on those whose sends are done are forgotten; more than can be on their way at once.
+UNHEARD_KEYS = 10_000
 
 Step = Callable[[S | None, E], tuple[S | None, Sequence[Output]]]
 
@@ -28,8 +32,16 @@ class Table(Generic[S]):
     """State by record key, in RocksDB, backed by a changelog topic; see `bytes_table`."""
 
     def __init__(
-        self, app: "AgentApp", inner: Any, changelog: str, read: Callable[[bytes], S], write: Callable[[S], bytes]
+        self,
+        app: "AgentApp",
+        inner: Any,
+        changelog: str,
+        read: Callable[[bytes], S],
+        write: Callable[[S], bytes],
+        in_step: bool = False,
     ) -> None:
+        self.in_step = in_step
+        self._unheard: dict[bytes, Sends] = {}
         self.app = app
         self.inner = inner
         self.changelog = changelog
@@ -51,6 +63,22 @@ class Table(Generic[S]):
             return self.read(stored)
         except Exception as error:
             raise Refused("STATE_UNREADABLE", f"table {self.inner.name}, {error!r}") from error
+
+    async def heard(self, key: bytes) -> None:
+        """Wait, `in_step`, until the last state of `key` and all that was said about it are acknowledged.
+
+        Raises WorkerFailed.
+        """
+        if sends := self._unheard.pop(key, None):
+            await self.app.outbox.acknowledged(sends)
+
+    def said(self, key: bytes, sends: Sends) -> None:
+        """`sends` stands for the new state of `key` and its outputs."""
+        if not self.in_step:
+            return
+        if len(self._unheard) >= UNHEARD_KEYS:
+            self._unheard = {k: s for k, s in self._unheard.items() if not all(one.done() for one in s)}
+        self._unheard[key] = sends
 
     def states(self) -> Iterator[tuple[int, S]]:
         """(partition, state) of every key in this worker's partitions. Reads the whole store.
@@ -74,12 +102,17 @@ def bytes_table(
     compacting: bool = True,
     read: Callable[[bytes], Any] = bytes,
     write: Callable[[Any], bytes] = bytes,
+    in_step: bool = False,
 ) -> Table[Any]:
     """A table of raw bytes, or of whatever `read` and `write` turn them into.
 
     With `changelog_topic` (full name) the changelog is that public topic: a change is one record, read by gates and by
     recovery, so there is no pair of writes for a crash to tear. `partitions` must be the count of every topic whose
     events write to the table.
+
+    in_step: a key's next state waits until the last one and its outputs are acknowledged. For a table with a history:
+    after a kill the local store may be several states ahead of both, and what is set again is the last of them only;
+    those between would stand in one of the two for ever. One at a time, there is none between.
     """
     schema = raw_schema()
     changelog = changelog_topic or f"{app.settings.group}.{name}.changelog"
@@ -107,7 +140,7 @@ def bytes_table(
             "write_buffer_size": app.settings.write_buffer_bytes,
         },
     )
-    return Table(app, inner, changelog, read, write)
+    return Table(app, inner, changelog, read, write, in_step)
 
 
 async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E]) -> S | None:
@@ -130,6 +163,7 @@ async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E])
     if (murmur2(delivery.key) & 0x7FFFFFFF) % count != delivery.partition:
         raise Refused("WRONG_PARTITION", f"the key belongs to another of the {count} partitions (murmur2)")
     app = table.app
+    await table.heard(delivery.key)
     state, outputs = step(table.get(delivery.key), event)
     if state is None:
         return None
@@ -140,13 +174,14 @@ async def apply(table: Table[S], delivery: Delivery, event: E, step: Step[S, E])
     # Set even if unchanged. Killed behind this line the local store is ahead of the changelog; the event comes again,
     # finds itself applied, and only setting it again repairs the changelog.
     try:
-        table.inner[delivery.key] = value
+        with app.outbox.sending() as change:
+            table.inner[delivery.key] = value
     except Exception as error:
         raise StateFailed(f"Table {table.inner.name} can't be written: {error!r}") from error
     app.crash_points("after-table-write")
     # Sent even if the state had the event. Killed before the broker had them, nothing else would ever send them.
-    for output in outputs:
-        await app.emitter.emit(output)
+    if outputs or table.in_step:
+        table.said(delivery.key, app.followers.send(change, outputs))
     # Killed from here to the commit: state and outputs are repeated, equal, under equal ids.
     app.crash_points("after-send")
     return state

@@ -48,6 +48,10 @@ class ReplicaFollower:
         """Apply what is there."""
         self._replicator.poll()
 
+    def check(self) -> None:
+        """Raise when the replica's disk failed."""
+        self._replicator.check()
+
 
 def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
     """The agents. Raises ConfigError."""

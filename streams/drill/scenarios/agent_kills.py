@@ -149,6 +149,8 @@ def _compare(bed: Bed, report: ScenarioReport, model: Model) -> None:
     for entity in ("sanctions", "sanctions.history"):
         last = {key: _ROW.decode(value) for key, value in _last(logs[entity]).items()}
         _count(report, f"the last {entity}", set(rows.items()), {(row.subject, row) for row in last.values()})
+    stood, told = ({(r.key, r.value) for r in logs[entity]} for entity in ("sanctions", "sanctions.history"))
+    _count(report, "states of sanctions in their history", stood, told)
     changelog = _last(bed.read_topic(f"{bed.prefix}agents.tallies.changelog"))
     tallies = {subject: counted(_TALLY.decode(value)) for subject, value in changelog.items()}
     wrong = [s for s, tally in model.tallies.items() if tallies.get(s) != counted(tally)]

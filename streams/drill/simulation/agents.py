@@ -6,13 +6,16 @@ At least once: table set → changelog and outputs on their way, in order → ac
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from streams.agents.context import Context
-from streams.agents.emit import Emitter
+from streams.agents.emit import Emitter, Output
 from streams.agents.gate import Turnstile
 from streams.agents.steps import AgentStep, bind
 from streams.contracts.base import encoder
@@ -29,14 +32,42 @@ Offsets = dict[tuple[str, int], int]
 _encode = encoder().encode
 
 
-class Sent(NamedTuple):
-    """A record on its way to the broker."""
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """A record on its way to the broker. after: those that must be there first."""
 
     entity: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
+    after: tuple[Sent, ...] = ()
+
+
+class SimOutbox:
+    """What has left an app's sends is acknowledged."""
+
+    failed: Exception | None = None
+
+    def __init__(self, app: SimApp) -> None:
+        self._app = app
+
+    def fail(self, why: Exception) -> None:
+        """Not wanted here."""
+        raise why
+
+    @contextmanager
+    def sending(self) -> Iterator[list[Sent]]:
+        """What is sent meanwhile."""
+        made: list[Sent] = []
+        before = len(self._app.sends)
+        yield made
+        made += list(self._app.sends)[before:]
+
+    async def acknowledged(self, sent: Collection[Sent]) -> None:
+        """The broker takes what is on its way until all of `sent` is there."""
+        while any(one in self._app.sends for one in sent):
+            self._app.flush(1)
 
 
 class Mailbox:
@@ -107,14 +138,22 @@ class SimApp:
         self.emitter = Emitter(lambda: cast("Any", self), max_record_bytes=1_000_000)
         self.gate = Turnstile()
         self.gate.open()
-        self.outbox = SimpleNamespace(failed=None, fail=self._fail)
+        self.outbox = SimOutbox(self)
+        self.followers = SimpleNamespace(send=self._follow)
+        self.flush: Callable[[int], None] = lambda number: None
         self.progress = SimpleNamespace(handled=self._handled)
 
     def count(self, name: str) -> None:
         return
 
-    def _fail(self, why: Exception) -> None:
-        raise why
+    def _follow(self, change: list[Sent], outputs: Iterable[Output]) -> list[Sent]:
+        """Outputs that may reach the broker behind `change` only."""
+        said = [
+            Sent(ENTITY_OF.get(o.topic, o.topic), o.key, o.value, tuple(o.headers), None, tuple(change))
+            for o in outputs
+        ]  # fmt: skip
+        self.sends.extend(said)
+        return [*change, *said]
 
     def topic(self, *names: str, **options: Any) -> str:
         return names[0]
@@ -168,6 +207,7 @@ class AgentWorker:
         self.armed = None
         self.replicator = SimReplicator(self.log, self.replica, ("registry", "policy"), self._rng, self._crash)
         app = self.app = SimApp(self.log, self.disk, self._crash)
+        app.flush = partial(self._flush, app)
         context = Context(cast("Any", app), cast("Any", self))
         self._inputs: dict[str, str] = {}
         for step in self._make():
@@ -188,6 +228,9 @@ class AgentWorker:
         if self.app is not None and self.app.now.entity == "reports":
             self._seen(self.app.now, self.replica.next_offsets())
         return self.replica
+
+    def check(self) -> None:
+        """These rows can always be read."""
 
     def assign(self, partitions: set[int]) -> None:
         """After a rebalance: tables are brought up from their changelogs, inputs read from what is committed."""
@@ -279,11 +322,22 @@ class AgentWorker:
         return True
 
     def _flush(self, app: SimApp, number: int) -> None:
-        """The broker has the next `number` records."""
+        """The broker has `number` records more: in order within a topic, topics in any order.
+
+        With the acknowledgement a table's store learns from where on it needs recovery.
+        """
         for _ in range(number):
             self._crash("flush")
-            entity, key, value, headers, partition = app.sends.popleft()
-            self.log.append(entity, key, value, partition, headers)
+            firsts: dict[str, Sent] = {}
+            for sent in app.sends:
+                firsts.setdefault(sent.entity, sent)
+            ready = [sent for sent in firsts.values() if not any(one in app.sends for one in sent.after)]
+            sent = self._rng.choice(ready)
+            app.sends.remove(sent)
+            partition, _ = self.log.append(sent.entity, sent.key, sent.value, sent.partition, sent.headers)
+            place = (sent.entity, partition)
+            if place in self.disk and self._rng.random() < 0.9:  # or it is killed before it hears of it
+                self.disk[place] = (self.disk[place][0], self.log.stable_end(place))
 
     def commit(self) -> None:
         """Everything sent is acknowledged, then progress says so, then the offsets are committed."""
