@@ -20,6 +20,7 @@ from streams.cli import (
     policy,
     registry,
     replay,
+    reports,
     run,
     schemas,
     settings,
@@ -70,10 +71,10 @@ for panel, commands in (
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-for panel, groups in ((RUN, (topics, check)), (FEED, (registry, policy, settings)), (LOOK, (dead, lake))):
+for panel, groups in ((RUN, (topics, check)), (FEED, (registry, policy, reports, settings)), (LOOK, (dead, lake))):
     for group in groups:
         app.add_typer(group.app, rich_help_panel=panel)
-for one in (app, topics.app, check.app, registry.app, policy.app, settings.app, dead.app, lake.app):
+for one in (app, topics.app, check.app, registry.app, policy.app, reports.app, settings.app, dead.app, lake.app):
     for info in one.registered_commands:
         info.help = paragraphs(info.callback)
 

@@ -46,6 +46,8 @@ CounterName = Literal[
     "lake_rows_total",
     # Codes that fell to LABEL for a pair, probably because of an error of ours: alert on any. code
     "breaker_trips_total",
+    # Reports taken in over HTTP and acknowledged. source
+    "reports_taken_total",
     # Reports looked up among deliveries: joined, not_received, or unknown. said
     "reports_joined_total",
 ]
@@ -82,6 +84,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "lake_rows_total": ("table",),
     "breaker_trips_total": ("code",),
     "reports_joined_total": ("said",),
+    "reports_taken_total": ("source",),
     "ready": ("step",),
     "fuse_open_partitions": ("step",),
     "event_time_seconds": ("step",),

@@ -13,9 +13,10 @@ from tests.cli.tool import dualblock
 
 COMMANDS = {
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
-    "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest",
+    "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
 }  # fmt: skip
 GROUPS = {
+    "reports": {"import", "listen", "erase"},
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
     "settings": {"set", "erase", "show"},

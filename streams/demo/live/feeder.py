@@ -3,24 +3,27 @@ next, so that no message meets rows that are older than they were in the embedde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 
 import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
-from streams.config import Partitions
+from streams.config import DEMO_KEYS, Partitions
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
 from streams.contracts.messages import Message as Event
 from streams.contracts.registry import SenderRow
+from streams.contracts.reports import Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.live.tail import Tail
 from streams.demo.world import World
+from streams.engine.deliveries import partition_of, reporter_key
 from streams.engine.epochs import epoch_of
 from streams.engine.policy import Policy
+from streams.engine.pseudonym import Keys
 from streams.engine.senders import classify
 from streams.errors import DualblockError
 from streams.pipeline.settings import Connection
@@ -31,6 +34,7 @@ class Feeder:
 
     def __init__(self, connection: Connection, partitions: Partitions, instance: str, policy: Policy) -> None:
         self._connection, self._parts, self._instance, self._policy = connection, partitions, instance, policy
+        self._keys = Keys(*DEMO_KEYS)  # as the processes that are fed
         self._encode = encoder().encode
         self._ends: dict[tuple[str, int], int] = {}
         self._failed: list[str] = []
@@ -54,7 +58,7 @@ class Feeder:
     def run(self, world: World, tail: Tail, advanced: Callable[[int], None]) -> None:
         """Feed the world. `advanced` is told how many messages were decided so far. Raises Stuck."""
         every = [*range(self._parts.reputation)]
-        for component in ("gate", "agents-view", "meter"):
+        for component in ("gate", "agents-view", "meter", "recent-view"):
             tail.settle(f"replica/{component}-{self._instance}", "policy", {0: self._ends["policy", 0]})
         self._registered(tail)
         by_epoch = groupby(world.messages, lambda m: self._epoch(m.ingested_at_ms))
@@ -76,15 +80,15 @@ class Feeder:
             due_appeals = [a for a in appeals if self._epoch(a.recorded_at_ms) <= epoch]
             orders, appeals = orders[len(due_orders) :], appeals[len(due_appeals) :]
             self._ordered(due_orders, due_appeals, tail)
+            # Reports of the epochs before wait until those are closed, which this epoch's messages do.
+            waiting = self._sent("reports.keyed")
             due_reports = [r for r in reports if self._epoch(r.ingested_at_ms) <= epoch]
-            if due_reports:
-                reports = reports[len(due_reports) :]
-                for report in due_reports:
-                    self._send("reports", report.report_id, report)
-                self._flush()
-                tail.settle("reports", "reports", self._sent("reports"))
-                tail.settle("tally", "votes", tail.log_ends("votes", every))
-                self._sanctioned(tail)
+            reports = reports[len(due_reports) :]
+            for report in due_reports:
+                self._report(report)
+            self._flush()
+            if not sent:  # nothing was delivered yet, so nothing is open
+                self._reported(tail, self._sent("reports.keyed"))
             for part in self._parts_of(messages, world):
                 for message in part:
                     sender = classify(message.sender.address, message.sender.ton, self._policy.pack.grammar)
@@ -99,6 +103,7 @@ class Feeder:
                 tail.settle("breaker", "pairs", tail.data_ends("pairs", every))
                 self._sanctioned(tail)
                 advanced(sent)
+            self._reported(tail, waiting)
 
     def _parts_of(self, messages: list[Event], world: World) -> list[list[Event]]:
         """An epoch's messages at once, or by breaker epochs from when an import has ended a sender's row: before that
@@ -142,6 +147,17 @@ class Feeder:
         ends = tail.data_ends("registry", range(self._parts.registry))
         for component in ("gate", "agents-view"):
             tail.settle(f"replica/{component}-{self._instance}", "registry", ends)
+
+    def _report(self, report: Report) -> None:
+        key = reporter_key(report, self._policy.pack, self._keys)
+        self._send("reports.keyed", key, report, partition_of(key, self._parts.messages))
+
+    def _reported(self, tail: Tail, targets: Mapping[int, int]) -> None:
+        every = range(self._parts.reputation)
+        tail.settle("recent", "reports.keyed", targets)
+        tail.settle("reports", "reports", tail.data_ends("reports", every))
+        tail.settle("tally", "votes", tail.log_ends("votes", every))
+        self._sanctioned(tail)
 
     def _sanctioned(self, tail: Tail) -> None:
         """What stands in findings is carried out, and what follows from that for votes, too."""

@@ -13,7 +13,7 @@ from streams.errors import DualblockError
 from streams.pipeline.settings import Connection
 from streams.pipeline.topics import describe
 
-FOLLOWED = ("decisions", "traffic", "pairs", "progress", "registry", "sanctions", "settings")
+FOLLOWED = ("decisions", "traffic", "pairs", "progress", "registry", "reports", "sanctions", "settings")
 _PROGRESS = msgspec.json.Decoder(Progress)
 
 
