@@ -157,7 +157,8 @@ def _by_count(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Th
         limits = thresholds.count.get(window)
         if limits is None:
             continue
-        voters, weight = reporters(state, "count", window, end, epoch, cleared, pack.time_zone)
+        critical = (limits.critical or limits.warn) * 1000
+        voters, weight = reporters(state, "count", window, end, epoch, cleared, pack, critical)
         step = _step(weight, limits.warn * 1000, limits.critical * 1000, saturated=voters >= MAX_VOTERS)
         if step is not None:
             found.append(Reached(step, window, {window: voters}))
@@ -171,8 +172,9 @@ def _by_rate(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thr
         limits = thresholds.rate_ppm.get(window)
         if limits is None:
             continue
-        voters, weight = reporters(state, "rate", window, end, epoch, cleared, pack.time_zone)
         sample = delivered(state, window, end, pack)
+        critical = -(-(limits.critical or limits.warn) * 1000 * sample // PPM)
+        voters, weight = reporters(state, "rate", window, end, epoch, cleared, pack, critical)
         if voters < thresholds.min_reporters or sample < thresholds.min_delivered:
             continue
         ppm = weight * PPM // (1000 * sample)

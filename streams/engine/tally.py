@@ -45,6 +45,7 @@ class Tally(msgspec.Struct, kw_only=True):
     the delta ending there was applied for]; one transaction of the meter may have a delta for each of two epochs.
     closed_at: offset (in the subject's partition of traffic) of the watermark that had it judged last.
     cleared: sanction → epoch of the decision that overturned or lifted it; votes up to then are spent after it.
+    sources: voter → report source, for sources whose share the pack caps; of several the first by name.
     """
 
     subject: str
@@ -58,6 +59,7 @@ class Tally(msgspec.Struct, kw_only=True):
     judged: int = -(2**53)
     closed_at: int = -1
     cleared: dict[str, int] = {}
+    sources: dict[str, str] = {}
     newest_ms: int = -(2**53)
 
 
@@ -73,6 +75,7 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
     voter = f"g:{vote.group}" if vote.group is not None else vote.reporter
     at = vote.reported_at_ms if vote.basis == "count" else vote.message_at_ms
     _prune(state, max(vote.ingested_at_ms, vote.reported_at_ms), pack)
+    stored = False
     for unit in _UNIT.values():
         buckets = state.voters.setdefault(vote.basis, {}).setdefault(unit, {})
         number = bucket_of(at, unit, pack.time_zone)
@@ -84,6 +87,9 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
             held[0], held[1] = min(held[0], epoch), min(held[1], vote.weight_permille)
         elif len(bucket) < MAX_VOTERS:
             bucket[voter] = [epoch, vote.weight_permille]
+        stored = stored or voter in bucket
+    if stored and vote.source is not None and vote.source in pack.source_permille:
+        state.sources[voter] = min(vote.source, state.sources.get(voter, vote.source))
     epochs = state.epochs.setdefault(vote.basis, [])
     if epoch not in epochs and epoch >= epoch_of(_oldest(state), pack.epoch_ms):
         insort(epochs, epoch)
@@ -109,11 +115,18 @@ def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
 
 
 def reporters(
-    state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, time_zone: str
+    state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, pack: Pack, critical: int
 ) -> tuple[int, int]:
-    """(distinct voters, their weight in permille): see `voters`."""
-    united = voters(state, basis, window, end_ms, through, after, time_zone)
-    return len(united), sum(united.values())
+    """(distinct voters, their weight in permille): see `voters`. A source with a share in the pack makes up at most so
+    much of `critical` (permille): reports through one door alone can warn, and block only with others."""
+    united = voters(state, basis, window, end_ms, through, after, pack.time_zone)
+    by_source: dict[str, int] = {}
+    for voter, weight in united.items():
+        source = state.sources.get(voter, "")
+        by_source[source] = by_source.get(source, 0) + weight
+    shares = pack.source_permille
+    found = sum(min(w, -(-critical * shares[s] // 1000)) if s in shares else w for s, w in by_source.items())
+    return len(united), found
 
 
 def voters(
@@ -199,6 +212,9 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
                 del buckets[bucket]
     for basis, epochs in state.epochs.items():
         state.epochs[basis] = [n for n in epochs if n >= epoch_of(oldest, pack.epoch_ms)]
+    if state.sources:
+        left = {v for units in state.voters.values() for buckets in units.values() for b in buckets.values() for v in b}
+        state.sources = {voter: source for voter, source in state.sources.items() if voter in left}
     state.findings = [f for f in state.findings if f.to_ms is None or f.to_ms >= oldest]
     state.withdrawn = [f for f in state.withdrawn if f.from_ms >= oldest]
     state.cleared = {name: n for name, n in state.cleared.items() if n >= epoch_of(oldest, pack.epoch_ms)}

@@ -16,7 +16,7 @@ from streams.engine.tally import (
     effective_epoch,
     reporters,
 )
-from tests.engine.kit import DAY, HOUR, MINUTE, T, enforce
+from tests.engine.kit import DAY, HOUR, MINUTE, T, enforce, policy
 
 PACK = enforce().pack
 EPOCH = T // MINUTE
@@ -46,7 +46,7 @@ def tally(*votes: Vote) -> Tally:
 
 
 def counted(state: Tally, window: str = "10d", end: int = T + MINUTE, through: int = EPOCH, after: int = -1) -> int:
-    return reporters(state, "count", window, end, through, after, SEOUL)[0]
+    return reporters(state, "count", window, end, through, after, PACK, 5000)[0]
 
 
 def test_reporters_are_distinct() -> None:
@@ -63,7 +63,41 @@ def test_a_group_is_one_voter() -> None:
 
 def test_a_voter_is_worth_the_least_of_his_weights() -> None:
     state = tally(vote(1, weight_permille=900), vote(1, weight_permille=500), vote(2))
-    assert reporters(state, "count", "24h", T + MINUTE, EPOCH, -1, SEOUL) == (2, 1500)
+    assert reporters(state, "count", "24h", T + MINUTE, EPOCH, -1, PACK, 5000) == (2, 1500)
+
+
+CAPPED = policy(source_permille={"portal": 600, "kisa": 1000}).pack
+
+
+@pytest.mark.parametrize(
+    ("portal", "kisa", "others", "weight"),
+    [(2, 0, 0, 2000), (20, 0, 0, 3000), (20, 0, 1, 4000), (20, 0, 2, 5000), (0, 20, 0, 5000), (20, 20, 3, 11000)],
+)
+def test_a_source_makes_up_no_more_than_its_share_of_a_threshold(
+    portal: int, kisa: int, others: int, weight: int
+) -> None:
+    state, n = Tally(subject="sender:x#0"), 0
+    for source, count in (("portal", portal), ("kisa", kisa), (None, others)):
+        for _ in range(count):
+            n += 1
+            add_vote(state, vote(n, source=source), CAPPED)
+    assert reporters(state, "count", "24h", T + MINUTE, EPOCH, -1, CAPPED, 5000) == (n, weight)
+
+
+def test_a_voter_of_two_sources_has_one_in_any_order() -> None:
+    votes = [vote(1, source="portal"), vote(1, source="kisa"), vote(2, source="other")]
+    states = [Tally(subject="sender:x#0"), Tally(subject="sender:x#0")]
+    for state, order in zip(states, (votes, votes[::-1]), strict=True):
+        for one in order:
+            add_vote(state, one, CAPPED)
+    assert states[0] == states[1] and states[0].sources == {"~1": "kisa"}, "kept only where the pack caps it"
+
+
+def test_sources_are_forgotten_with_their_voters() -> None:
+    state = Tally(subject="sender:x#0")
+    add_vote(state, vote(1, source="portal"), CAPPED)
+    add_vote(state, vote(2, T + 30 * DAY, source="kisa"), CAPPED)
+    assert state.sources == {"~2": "kisa"}
 
 
 @pytest.mark.parametrize(
