@@ -74,9 +74,10 @@ def build_world(seed: int, messages: int = 200_000) -> World:
 
 
 def _policy() -> PolicyRow:
-    entry = PolicyEntry(
-        profile="enforce", pack={"epoch_ms": EPOCH_MS, "breaker": {"epoch_ms": BREAKER_MS, "trial_ms": 3 * BREAKER_MS}}
-    )
+    breaker = {"epoch_ms": BREAKER_MS, "trial_ms": 3 * BREAKER_MS}
+    # Every message of the world passes the gates, and its carrier vouches for that.
+    deliveries = {"channels": ["mo", "mt", "rcs", "ott"]}
+    entry = PolicyEntry(profile="enforce", pack={"epoch_ms": EPOCH_MS, "breaker": breaker, "deliveries": deliveries})
     return PolicyRow(jurisdiction="kr", timeline=(entry,))
 
 

@@ -3,6 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+import msgspec
+
+from streams.config import DEMO_KEYS
+from streams.contracts.base import encoder
 from streams.contracts.messages import Message
 from streams.contracts.reports import Report
 from streams.demo import World
@@ -10,6 +14,11 @@ from streams.demo.clock import DAY_FROM_MS, EPOCH_MS, at, epoch_start
 from streams.demo.numbers import displayed
 from streams.demo.pairs.base import REPORTS
 from streams.engine.fingerprint import fingerprint
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.packs import shipped
+from streams.replay.drive import Drive, Timed, raw_messages
+from streams.replay.embedded import Embedded
 
 FIRST_TENTH_MS = at(2.4)
 
@@ -128,3 +137,28 @@ def test_old_spam_is_silent_on_the_day(world: World) -> None:
     old = {r.displayed_sender for r in world.reports if (r.text or "").startswith("대박 기회")}
     assert old
     assert not old & {displayed(m.sender) for m in world.messages}
+
+
+def _decided(world: World, name: str, deliveries: dict[str, object]) -> Counter[tuple[str, str]]:
+    """The pair alone: (side, verdict) → messages, under a policy that vouches for deliveries, or not."""
+    sent = [m for m in world.messages if world.labels[m.event_id][0] == name]
+    people = {m.recipient for m in sent}
+    pack = {**world.policy.timeline[0].pack, "deliveries": deliveries}
+    row = msgspec.structs.replace(
+        world.policy, timeline=(msgspec.structs.replace(world.policy.timeline[0], pack=pack),)
+    )
+    found: Counter[tuple[str, str]] = Counter()
+    control = [Timed(0, row), *(Timed(r.ingested_at_ms, r) for r in world.reports if r.reporter in people)]
+    drive = Drive(
+        Embedded(Policies(shipped(), "kr"), Keys(*DEMO_KEYS)),
+        lambda d: found.update([(world.labels[d.event_id][1], d.verdict)]), lambda refused: None, control,
+    )  # fmt: skip
+    drive.run(raw_messages(sent, encoder().encode))
+    return found
+
+
+def test_equally_many_complain_about_both_shops_and_only_the_deliveries_tell_them_apart(world: World) -> None:
+    name = "shop's line reported by who received it"
+    vouched = _decided(world, name, {"channels": ["mo"]})
+    assert vouched["attack", "BLOCK"] > 0 and vouched["twin", "BLOCK"] == 0
+    assert _decided(world, name, {})["twin", "BLOCK"] > 0, "nobody vouches, so nothing follows from absence"

@@ -14,6 +14,7 @@ from streams.demo.pairs.hosts import reported_host
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.rate import reported_sender
+from streams.demo.pairs.received import received
 from streams.demo.pairs.recipient import blocked_by_recipient
 from streams.demo.pairs.relieved import lost_row
 from streams.demo.pairs.routes import abroad, uncertified, wrong_route
@@ -26,5 +27,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     terminated, suspended, unallocated, wrong_route, do_not_originate, institution, lookalike, uncertified, abroad,
     origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
     edited_copies, reported_host, quiet_hours, without_consent,
-    appealed, lost_row,
+    appealed, lost_row, received,
 )  # fmt: skip
