@@ -34,6 +34,8 @@ class Consequences(NamedTuple):
 
 def act_on(row: SanctionRow | None, finding: Finding, pack: Pack) -> Consequences:
     """Act on a finding, under the policy of when it was recorded. Raises FindingRefused; nothing is done then."""
+    if finding.releases is None and (finding.step == "RELIEF") is not finding.subject.startswith("pair:"):
+        raise FindingRefused("NOT_A_RELIEF", "a relief stands on a pair, and nothing else does")
     if finding.source == "appeal":
         after = hear(row, finding, pack)
         return Consequences(after, _appeal_notices(after, finding), _review(finding, pack), finding)
@@ -171,7 +173,7 @@ def _review(finding: Finding, pack: Pack) -> Review | None:
     epoch = finding.clears_through_epoch
     if finding.source == "appeal" and finding.reason == "APPEAL_REFUSED":
         epoch = epoch_of(finding.recorded_at_ms, pack.epoch_ms)
-    if sanction_id is None or epoch is None:
+    if sanction_id is None or epoch is None or finding.subject.startswith("pair:"):  # nobody votes on a pair
         return None
     overturned = finding.source == "appeal" and finding.reason == "APPEAL_UPHELD"
     return Review(

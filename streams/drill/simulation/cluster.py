@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from streams.agents.appeals import AppealAgent
+from streams.agents.breaker import BreakerAgent
 from streams.agents.directives import DirectiveAgent
 from streams.agents.reports import ReportAgent
 from streams.agents.sanctions import SanctionAgent
@@ -127,6 +128,7 @@ class Cluster:
             SanctionAgent(self._names, rules),
             AppealAgent(self._names, rules),
             DirectiveAgent(self._names, rules, KEYS),
+            BreakerAgent(self._names, rules),
         ]
 
     def _seen(self, now: Now, offsets: Offsets) -> None:

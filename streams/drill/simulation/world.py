@@ -28,7 +28,7 @@ from streams.contracts.reports import Directive, Report, Scope
 from streams.drill.simulation.log import partition_of
 
 EPOCH_MS = 60_000
-BREAKER_MS = 10_000
+BREAKER_MS = EPOCH_MS  # each is settled before the next is fed
 FIRST = 29_432_400  # 2025-12-17, an epoch number
 _encode = encoder().encode
 
@@ -40,7 +40,7 @@ _LIMITS = {
 }
 PACK: dict[str, Any] = {
     "epoch_ms": EPOCH_MS,
-    "breaker": {"epoch_ms": BREAKER_MS, "min_failed": 1},
+    "breaker": {"epoch_ms": BREAKER_MS, "min_failed": 1, "trial_ms": 0, "max_ms": 2 * BREAKER_MS},
     "terminated_grace_ms": 0,
     "ladder": {"temp_block_ms": 2 * EPOCH_MS},
     "thresholds": {"sender": _LIMITS, "account": _LIMITS, "campaign": {"count": _LIMITS["count"]}},
@@ -48,6 +48,8 @@ PACK: dict[str, Any] = {
 POLICY = PolicyRow(jurisdiction="kr", timeline=(PolicyEntry(profile="enforce", pack=PACK),))
 #: Registered before anything happens, never ended: nothing may ever find them unregistered.
 BUSINESSES = ("15880001", "15880002", "15880003", "15880004")
+#: Registered until an import loses its row, and mostly again an epoch or two later.
+LOST = "15880005"
 PEOPLE = tuple(f"0105550{n:04d}" for n in range(1, 4))
 REPORTERS = tuple(f"82105551{n:04d}" for n in range(1, 7))
 TEXTS = ("win a prize", "your parcel waits")
@@ -101,6 +103,7 @@ class World:
         self._found(self.epochs[0])
         for epoch in self.epochs:
             self._live(epoch)
+        self._lose()
         for _ in range(2):
             self.epochs.append(Epoch(self.epochs[-1].number + 1))
             self._close(self.epochs[-1])
@@ -169,9 +172,9 @@ class World:
             return None
         last = rows[-1].timeline[0]
         to_ms = max(at_ms, last.from_ms)
-        return SenderRow(
-            key=rows[-1].key, timeline=(msgspec.structs.replace(last, to_ms=to_ms, end_recorded_at_ms=to_ms),)
-        )
+        lost = "g2" if self.rng.random() < 0.7 else None  # by an import, or because somebody said so
+        gone = msgspec.structs.replace(last, to_ms=to_ms, end_recorded_at_ms=to_ms, dropped_by=lost)
+        return SenderRow(key=rows[-1].key, timeline=(gone,))
 
     def _beats(self, epoch: Epoch) -> None:
         """Heartbeats to every partition; some are missed and some come an epoch or two late."""
@@ -185,6 +188,28 @@ class World:
             every = range(self.counts["registry"])
             # A feed adapter may die half-way: readers go by the union.
             epoch.feeds += [Fed(heartbeat, p) for p in (every if self.rng.random() < 0.8 else [self.rng.choice(every)])]
+
+    def _lose(self) -> None:
+        """One sender's row is lost to an import, at the beginning of an epoch or amid it; the sender sends on."""
+        rng, lost, key = self.rng, self.rng.choice((1, 2)), f"sender:kr:{LOST}"
+        at = self.epochs[lost].start_ms + rng.choice((0, 25_000))
+        entry = SenderEntry(routes=Routes(mode="exclusive", relays=("relay-1",)))
+        gone = msgspec.structs.replace(entry, to_ms=at, end_recorded_at_ms=at, dropped_by="g2")
+        told = {0: entry, lost: gone}
+        if (back := lost + rng.choice((1, 2, 9))) < len(self.epochs):
+            again = self.epochs[back].start_ms
+            told[back] = msgspec.structs.replace(entry, version=2, from_ms=again, recorded_at_ms=again)
+        for number, epoch in enumerate(self.epochs):
+            if number in told:
+                epoch.feeds.append(Fed(SenderRow(key=key, timeline=(told[number],))))
+            for n in range(rng.randint(1, 3)):
+                at = epoch.start_ms + rng.randint(0, EPOCH_MS - 1)
+                message = Message(
+                    event_id=f"lost{n}-{number}", producer="p", event_time_ms=at, ingested_at_ms=at, leg="termination",
+                    channel="mt", traffic_class="a2p", sender=Sender(address=LOST), recipient=REPORTERS[0],
+                    route=Route(relay_id=rng.choice(("relay-1", "relay-1", "relay-2"))), content=Content(text="hello"),
+                )  # fmt: skip
+                epoch.messages.append(Sent(f"kr:{LOST}".encode(), _encode(message)))
 
     # -- people --------------------------------------------------------------------------------------------------
 

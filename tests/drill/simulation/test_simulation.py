@@ -43,10 +43,11 @@ def test_schedules_are_not_vacuous() -> None:
                 seen[what.split()[1]] += 1
             for entity in ("votes", "findings", "sanctions", "feeds.dead", "messages.dead", "reports.dead"):
                 seen[entity] += len(log.every(entity))
+            seen["reliefs"] += sum(b'"source":"breaker"' in (r.value or b"") for _, r in log.every("findings"))
     wanted = {
         "stepwise": 5, "streaming": 15, "aborted": 10, "arm": 40, "refuse": 5, "kill": 10, "stall": 5, "shuffle": 10,
         "move": 5, "compact": 10, "votes": 200, "findings": 100, "sanctions": 40, "feeds.dead": 5,
-        "messages.dead": 5, "reports.dead": 5,
+        "messages.dead": 5, "reports.dead": 5, "reliefs": 5,
     }  # fmt: skip
     assert {what: seen[what] for what, least in wanted.items() if seen[what] < least} == {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.drill.simulation.checks import decisions, progress, registry, reputation, traffic, votes
+from streams.drill.simulation.checks import decisions, pairs, progress, registry, reputation, traffic, votes
 
 if TYPE_CHECKING:
     from streams.drill.simulation.schedule import Played
@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 
 def check(played: Played) -> None:
     """Hold a run to every invariant. Raises Broken with the first that doesn't hold."""
-    for one in (registry, decisions, traffic, votes, reputation, progress):
+    for one in (registry, decisions, traffic, pairs, votes, reputation, progress):
         one.check(played)

@@ -9,6 +9,7 @@ import msgspec
 
 from streams.contracts.reports import Directive
 from streams.contracts.reputation import WATERMARK, Finding, SanctionRow, Traffic, Vote
+from streams.drill.simulation.checks import pairs
 from streams.drill.simulation.checks.traffic import closed_through, delivered, traffic
 from streams.drill.simulation.checks.votes import votes
 from streams.drill.simulation.cluster import KEYS, policies
@@ -45,7 +46,9 @@ def check(played: Played) -> None:
     model = _model(played, policy)
     _tallies(played, tallies, model)
     _findings(cluster.log, model)
-    _sanctions(played, model, view, policy)
+    states, told = pairs.model(played, policy)
+    pairs.tables(_newest(cluster.log, "agents.breaker.changelog"), states)
+    _sanctions(played, model, view, policy, told)
 
 
 def _newest(log: Log, entity: str) -> dict[bytes, bytes]:
@@ -131,13 +134,15 @@ def _findings(log: Log, model: dict[str, Tally]) -> None:
             raise Broken(f"findings: {finding_id} {'was withdrawn' if gone else 'stands'} against the model")
 
 
-def _sanctions(played: Played, model: dict[str, Tally], view: MemoryReplica, policy: Policy) -> None:
+def _sanctions(
+    played: Played, model: dict[str, Tally], view: MemoryReplica, policy: Policy, told: list[Finding]
+) -> None:  # fmt: skip
     log = played.cluster.log
     rows: dict[str, SanctionRow] = {}
     found = [f for tally in model.values() for f in tally.findings]
     rules = policies()
     found += [direct(_DIRECTIVE.decode(r.value or b""), view, rules, KEYS) for _, r in log.every("directives")]
-    for finding in sorted(found, key=lambda f: f.releases is not None):
+    for finding in (*sorted(found, key=lambda f: f.releases is not None), *told):
         rows[finding.subject] = act_on(rows.get(finding.subject), finding, policy.pack).row
     for entity in ("sanctions", "sanctions.history"):
         newest = {key.decode(): _ROW.decode(value) for key, value in _newest(log, entity).items()}
@@ -147,6 +152,6 @@ def _sanctions(played: Played, model: dict[str, Tally], view: MemoryReplica, pol
             if has != wanted:
                 raise Broken(f"sanctions: {entity} of {subject} is {has}, the model has {wanted}")
     written = {(r.key, r.value) for _, r in log.every("sanctions")}
-    told = {(r.key, r.value) for _, r in log.every("sanctions.history")}
-    if written != told:
-        raise Broken(f"sanctions: {len(written ^ told)} versions stand in the topic or in its history only")
+    history = {(r.key, r.value) for _, r in log.every("sanctions.history")}
+    if written != history:
+        raise Broken(f"sanctions: {len(written ^ history)} versions stand in the topic or in its history only")
