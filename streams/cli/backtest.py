@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,6 +20,7 @@ from streams.errors import InputError
 if TYPE_CHECKING:
     from streams.contracts.policy import PolicyEntry, PolicyRow
     from streams.replay.backtest import Backtest
+    from streams.replay.drive import Timed
     from streams.replay.proposed import Rules
 
 _FILE = "FILE"
@@ -56,10 +58,18 @@ def backtest(
         list[str] | None, typer.Option("--today-registry", help="From files: today's registry.", metavar=_FILE)
     ] = None,
     today_policy: Annotated[
-        list[str] | None, typer.Option("--today-policy", help="From files: today's policies.", metavar=_FILE)
+        list[str] | None,
+        typer.Option(
+            "--today-policy", help="From files: today's policies; from a lake, where it holds none.", metavar=_FILE
+        ),
     ] = None,
     reports: Annotated[list[str] | None, typer.Option(help="From files: reports.", metavar=_FILE)] = None,
-    directives: Annotated[list[str] | None, typer.Option(help="From files: orders.", metavar=_FILE)] = None,
+    directives: Annotated[
+        list[str] | None, typer.Option(help="From files: orders of a regulator.", metavar=_FILE)
+    ] = None,
+    orders: Annotated[list[str] | None, typer.Option(help="From files: the carrier's own.", metavar=_FILE)] = None,
+    appeals: Annotated[list[str] | None, typer.Option(help="From files: appeals.", metavar=_FILE)] = None,
+    settings: Annotated[list[str] | None, typer.Option(help="From files: recipients' requests.", metavar=_FILE)] = None,
     lake: Annotated[
         Path, typer.Option("--lake", help="From the lake: its directory.", metavar="DIR", file_okay=False)
     ] = HERE,
@@ -91,16 +101,20 @@ def backtest(
         shell=shell, place=place, now_ms=now_ms, window=window, names=tuple(registry or ()), found=found,
         new=_entry(policy, profile, place, now_ms) if policy is not None else None,
     )  # fmt: skip
-    given = (messages, today_registry, today_policy, reports, directives)
-    if origin != "files" and any(given):
+    files = {
+        "messages": messages, "registry": today_registry, "policy": today_policy, "reports": reports,
+        "directives": directives, "orders": orders, "appeals": appeals, "settings": settings,
+    }  # fmt: skip
+    given = {name: tuple(names) for name, names in files.items() if names}
+    if origin != "files" and set(given) - ({"policy"} if origin == "lake" else set()):
         raise InputError("Files of messages, reports or today's rules go with --from files.")
     with err().status("Deciding twice …"):
         if origin == "files":
-            trial.over_files(*(tuple(names or ()) for names in given))
+            trial.over_files(given)
         elif origin == "topic":
             trial.over_topic()
         else:
-            trial.over_lake(lake)
+            trial.over_lake(lake, given.get("policy", ()))
     _show(found, json)
     if found.blind:
         no("Nothing of registered senders could be judged: take --from topic or --from files.")
@@ -128,29 +142,31 @@ class Trial:
         new = pinned(self.new if self.new is not None else entry, self.place)
         return Rules(pinned(entry, self.place)), read_rules(new, self.names, self.now_ms)
 
-    def over_files(
-        self, messages: Files, registry: Files, policy: Files, reports: Files, directives: Files
-    ) -> None:  # fmt: skip
-        """Files on both sides."""
+    def published(self, control: Iterable[Timed]) -> list[PolicyRow]:
+        """The policy timelines of the jurisdiction, in the order of their files."""
         from streams.contracts.policy import PolicyRow
+
+        rows = [timed.record for timed in control if isinstance(timed.record, PolicyRow)]
+        return [row for row in rows if row.jurisdiction == self.place]
+
+    def over_files(self, given: dict[str, Files]) -> None:
+        """Files on both sides."""
         from streams.replay.backtest import over_files
         from streams.replay.drive import Refused
         from streams.replay.files import Inputs
         from streams.replay.lines import merged
 
-        if not messages:
+        if "messages" not in given:
             raise InputError("Name the messages: --messages FILE.")
         if self.window != _ALL:
             raise InputError("--since and --until go with --from topic or lake: cut the files instead.")
-        inputs = Inputs(messages=messages, registry=registry, policy=policy, reports=reports, directives=directives)
+        inputs = Inputs(**given)
         inputs.check()
         refused: list[Refused] = []
         control = inputs.control(refused.append)
-        rows = [t.record for t in control if isinstance(t.record, PolicyRow)]
-        held = next((row for row in reversed(rows) if row.jurisdiction == self.place), None)
-        today, new = self.rules(held)
+        today, new = self.rules(next(reversed(self.published(control)), None))
         keys = self.shell.keys(demo=True)
-        over_files(merged(messages), control, today, new, self.place, keys, self.found)
+        over_files(merged(inputs.messages), control, today, new, self.place, keys, self.found)
         self.found.unreadable += len(refused)
 
     def over_topic(self) -> None:
@@ -167,7 +183,7 @@ class Trial:
         values = (letter.value or b"" for letter in read_to_end(connection, ("messages",), since))
         over_messages(values, self.window, view, today, new, self.place, keys, self.found)
 
-    def over_lake(self, directory: Path) -> None:
+    def over_lake(self, directory: Path, policy: Files) -> None:
         """Recorded decisions."""
         need("pyarrow", "duckdb")
         import msgspec
@@ -177,13 +193,22 @@ class Trial:
         from streams.engine.policy import Policies, build
         from streams.lake.views import Views
         from streams.packs import shipped
+        from streams.replay.files import Inputs
         from streams.replay.judgeable import Judge
 
+        inputs = Inputs(messages=(), policy=policy)
+        inputs.check()
+        named = self.published(inputs.control(lambda letter: None))
         with Views(directory) as views:
-            last = f"SELECT json FROM policy_history WHERE jurisdiction = '{self.place}' ORDER BY \"offset\""
-            rows = [msgspec.json.decode(text, type=PolicyRow) for (text,) in views.ask(last).rows]
-            today, new = self.rules(rows[-1] if rows else None)
+            history = f"SELECT json FROM policy_history WHERE jurisdiction = '{self.place}' ORDER BY \"offset\""
+            rows = [*(msgspec.json.decode(text, type=PolicyRow) for (text,) in views.ask(history).rows), *named]
             policies = Policies(shipped(), self.place)
+            if (
+                not rows
+                and views.ask(f"FROM decisions WHERE versions_policy <> '{policies.default.version}' LIMIT 1").rows
+            ):
+                raise InputError(f"{directory} holds no policy of {self.place}: name today's with --today-policy FILE.")
+            today, new = self.rules(rows[-1] if rows else None)
             built = [build(data) for (name, _), data in shipped().items() if name == self.place]
             for entry in (entry for row in rows for entry in row.timeline):
                 with suppress(ValueError):  # one that does not build was never in force

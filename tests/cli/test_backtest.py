@@ -147,6 +147,16 @@ def test_a_lake_that_can_judge_nothing_of_registered_senders_is_no(recorded: str
     assert json.loads(said.out)["registered"]["messages"] == 0
 
 
+def test_a_lake_without_policies_asks_for_today_s(recorded: str, files: Path) -> None:
+    decided = (files / "out" / "decisions.ndjson").read_bytes().splitlines()
+    with lake(files / "bare") as held:
+        fill(held, records("decisions", decided))
+    said = over("bare", "--policy", "label.toml")
+    assert (said.code, "bare holds no policy of kr: name today's with --today-policy FILE." in said.err) == (2, True)
+    named = over("bare", "--policy", "label.toml", "--today-policy", "policy.ndjson")
+    assert json.loads(named.out) == json.loads(over(recorded, "--policy", "label.toml").out)
+
+
 def test_a_window_of_a_lake(recorded: str, files: Path) -> None:
     held = json.loads(over(recorded, "--policy", "label.toml", "--since", str(T), "--until", str(T)).out)
     assert held["registered"]["messages"] == 0
