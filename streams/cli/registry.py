@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streams.cli.imports.rows import Parsed
     from streams.cli.kafka import Held
     from streams.engine.pack import Pack
+    from streams.engine.pseudonym import Keys
 
 app = app_of("registry", "Import registers and number plans, look rows up.")
 
@@ -98,6 +99,7 @@ class _Job:
         self.spec: Import
         self._view: Held
         self._pack: Pack
+        self._keys: Keys | None = None
 
     def open(self, given_ms: int | None) -> None:
         """Read the registry that is held, and settle from when the generation counts. Raises InputError."""
@@ -147,9 +149,17 @@ class _Job:
                 parsed = counted = parse_numbers(files, pack, view, spec.as_of_ms, each)
                 build(counted, view, spec.generation, spec.as_of_ms, spec.complete_for)
             else:
-                parsed = parse_rows(files, pack.grammar, spec.as_of_ms, each)
+                parsed = parse_rows(files, pack.grammar, spec.as_of_ms, each, self._hide)
         same_content(self._noted, parsed.digest.hexdigest(), spec)
         return parsed, make(parsed, view.rows(), view, spec, pack)
+
+    def _hide(self, number: str) -> str:
+        """A recipient as consents name him. Raises ConfigError without keys."""
+        from streams.engine.recipient import recipient_key
+
+        if self._keys is None:  # not before a consent asks for them: other imports need none
+            self._keys = self._shell.keys()
+        return recipient_key(number, self._pack.grammar, self._keys)
 
 
 def _report_rejects(parsed: Parsed, path: Path, force: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import ahocorasick
@@ -62,11 +63,11 @@ def listed_form(text: str) -> str:
 def _closed(plain: str) -> str:
     if plain.isascii():
         return plain
-    out = ""
-    for word in plain.split(" "):
-        torn = out and not out[-1].isascii() and not word[:1].isascii()
-        out = out + word if torn or not out else f"{out} {word}"
-    return out
+    words = plain.split(" ")
+    parts = words[:1]
+    for before, word in pairwise(words):
+        parts.append(word if not (before[-1:].isascii() or word[:1].isascii()) else " " + word)
+    return "".join(parts)
 
 
 def pack_list(content: ContentList, published_ms: int) -> ListPart:

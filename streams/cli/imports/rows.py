@@ -12,7 +12,7 @@ import msgspec
 from streams.cli.imports.source import Cells, Csv, Reject, RowError, is_csv, reject
 from streams.cli.shell import instant
 from streams.contracts.feeds import Heartbeat, Manifest
-from streams.contracts.registry import BlockRow, Row, TimelineRow
+from streams.contracts.registry import BlockRow, ConsentRow, Row, TimelineRow
 from streams.engine.pack import Grammar
 from streams.engine.registry import RowRefused, merge
 from streams.engine.senders import classify
@@ -28,6 +28,7 @@ _LISTS = {
 }  # fmt: skip
 _TIMES = {"from": "from_ms", "to": "to_ms", "recorded_at": "recorded_at_ms"}
 _KINDS: dict[str, Any] = {str(r.__struct_config__.tag): r for r in get_args(TimelineRow)}
+Hide = Callable[[str], str]
 _BY_SENDER = ("sender", "dno", "allow")
 
 
@@ -42,26 +43,39 @@ class Parsed:
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
 
-def parse_rows(files: list[str], grammar: Grammar, as_of_ms: int, each: Callable[[], None]) -> Parsed:
-    """Read all files. `each` is called for every row. Raises InputError when a file can't be read."""
+def parse_rows(
+    files: list[str], grammar: Grammar, as_of_ms: int, each: Callable[[], None], hide: Hide | None = None
+) -> Parsed:  # fmt: skip
+    """Read all files. `each` is called for every row. hide: makes a recipient's number the pseudonym that consents are
+    kept under; without it they must come as such. Raises InputError when a file can't be read."""
     parsed = Parsed()
     for name in files:
         if is_csv(name):
-            _csv(name, parsed, grammar, as_of_ms, each)
+            _csv(name, parsed, grammar, as_of_ms, each, hide)
         else:
-            _ndjson(name, parsed, grammar, each)
+            _ndjson(name, parsed, grammar, each, hide)
     return parsed
 
 
-def _ndjson(name: str, parsed: Parsed, grammar: Grammar, each: Callable[[], None]) -> None:
+def _ndjson(name: str, parsed: Parsed, grammar: Grammar, each: Callable[[], None], hide: Hide | None) -> None:
     for place, value in read_lines(name):
         each()
         parsed.digest.update(value + b"\n")
         try:
-            row = _decoded(value)
+            row = _hidden(_decoded(value), hide)
             _take(parsed, row, place, grammar)
         except RowError as error:
             parsed.rejects.append(reject(place, error, value.decode("utf-8", "replace")))
+
+
+def _hidden(row: Row, hide: Hide | None) -> Row:
+    """A consent with its recipient as a pseudonym; `consent:org:1>01055509999` is how it is written down."""
+    owner, mark, person = row.key.rpartition(">")
+    if not isinstance(row, ConsentRow) or person.startswith("~"):
+        return row
+    if hide is None or not mark or not person:
+        raise RowError("RECIPIENT_IN_CLEAR", f"{owner}>…: write owner>number, and configure the keys of the pseudonyms")
+    return msgspec.structs.replace(row, key=f"{owner}>{hide(person)}")
 
 
 def _decoded(value: bytes) -> Row:
@@ -76,7 +90,9 @@ def _decoded(value: bytes) -> Row:
     return row
 
 
-def _csv(name: str, parsed: Parsed, grammar: Grammar, as_of_ms: int, each: Callable[[], None]) -> None:
+def _csv(
+    name: str, parsed: Parsed, grammar: Grammar, as_of_ms: int, each: Callable[[], None], hide: Hide | None
+) -> None:
     source = Csv(name, parsed.digest, required=("kind", "key"))
     for found in source.rows():
         each()
@@ -84,7 +100,7 @@ def _csv(name: str, parsed: Parsed, grammar: Grammar, as_of_ms: int, each: Calla
             parsed.rejects.append(found)
             continue
         try:
-            row = _from_cells(found, grammar, as_of_ms)
+            row = _hidden(_from_cells(found, grammar, as_of_ms), hide)
             if "version" not in found.cells:
                 _append(parsed, row, found.place, grammar)
             else:

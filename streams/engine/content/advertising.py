@@ -13,8 +13,7 @@ from streams.engine.content.seen import Seen
 from streams.engine.local import minute_named, minute_of_day, within
 from streams.engine.outcome import LONG_AGO, Check
 from streams.engine.pack import Advertising
-from streams.engine.pseudonym import state_pseudonym
-from streams.engine.senders import classify
+from streams.engine.recipient import recipient_key
 
 NAME = "advertising"
 PASS = Check(NAME, "PASS", gate="content")
@@ -72,5 +71,4 @@ def _consent(case: Case, seen: Seen) -> Read[ConsentEntry] | None:
         owner = held.owner
     if owner is None:
         return None
-    person = classify(case.message.recipient, None, case.pack.grammar).key
-    return case.consent_row(owner, state_pseudonym(seen.keys, person))
+    return case.consent_row(owner, recipient_key(case.message.recipient, case.pack.grammar, seen.keys))
