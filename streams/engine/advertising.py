@@ -43,9 +43,9 @@ def without_label(text: str, rules: Advertising) -> str | None:
             rest += len(begin)
             head = head[len(begin) :]
     for label in rules.labels:
-        begin = squeezed(label)
-        if head.startswith(begin):
-            return text[_end(text, rest + len(begin)) :]
+        mark = squeezed(label)
+        if head.startswith(mark):
+            return text[_end(text, rest + len(mark)) :]
     return None
 
 
