@@ -46,7 +46,8 @@ class Embedded:
     """One carrier's gate in memory. Records go in by `ingested_at` epoch; `begin` moves to the next one.
 
     sanctions: the rows as the public topic would hold them. findings, late: for the summary. notices: by id, each as it
-    was said last. outcomes: of appeals, for the reporters.
+    was said last. outcomes: of appeals, for the reporters. joins: reports come as portals make them; False: as they
+    stand on `reports`, after the step `recent`.
     """
 
     policies: Policies
@@ -56,6 +57,7 @@ class Embedded:
     notices: dict[str, Notice] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     late_enforcement: int = 0
+    joins: bool = True
 
     def __post_init__(self) -> None:
         self._decider = Decider(self.policies, self.keys)
@@ -155,7 +157,7 @@ class Embedded:
             return
         check_times(report, self.policies.at(self.view, report.message_at_ms).pack)
         self._seen.add(report.report_id)
-        if self._deliveries.open(report, self._pack_at(report)):
+        if self.joins and self._deliveries.open(report, self._pack_at(report)):
             self._reports.append(report)
         else:
             self._vote(report)
@@ -178,7 +180,7 @@ class Embedded:
 
     def _vote(self, report: Report) -> None:
         policy = self.policies.at(self.view, report.ingested_at_ms)
-        joined = self._deliveries.joined(report, policy.pack)
+        joined = self._deliveries.joined(report, policy.pack) if self.joins else report
         votes = attribute(joined, self.view, self.policies, self.keys)
         closed = epoch_of(report.ingested_at_ms, policy.pack.epoch_ms) - 1
         if self._epoch is not None:
