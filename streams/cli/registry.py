@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.imports.choices import SeenFrom
 from streams.cli.shell import Shell, answer, app_of, duration_ms, err, instant, iso, jurisdiction_of, no, say, shell_of
 from streams.errors import InputError
 
@@ -42,6 +43,10 @@ def import_(
     rejects: Annotated[
         Path | None, typer.Option(help="Where rejected rows go.", metavar="FILE", show_default="rejects-G.ndjson")
     ] = None,
+    seen_from: Annotated[
+        SeenFrom,
+        typer.Option(help="Where to look whether a sender that would vanish had traffic in the last day."),
+    ] = SeenFrom.DECISIONS,
     force: Annotated[bool, typer.Option("--force", help="Publish in spite of rejects, shrink or vanishing.")] = False,
 ) -> None:
     """Import a generation of a feed: checked whole first, then published, and vouched for by a manifest at the end.
@@ -50,7 +55,7 @@ def import_(
     entries (owner, routes.relays, from, …; several values are separated by |); entries without a version get the next
     one where they say something new. With --complete-for, rows that the files leave out end. Interrupted, run it again:
     it leaves exactly its rows. Refused unless forced: rejected rows, a shrink of more than 20 %, a registered sender
-    that would vanish.
+    with traffic in the last day that would vanish (any, where there is no telling).
     """
     shell = shell_of(ctx)
     if any(name == "-" for name in files):
@@ -58,8 +63,10 @@ def import_(
     job = _Job(shell, feed, generation, tuple(complete_for or ()), jurisdiction_of(shell, jurisdiction))
     fresh_ms = duration_ms(fresh_for)
     job.open(instant(as_of) if as_of is not None else None)
-    parsed, plan = job.read(files, numbers)
+    parsed, plan = job.read(files, numbers, seen_from)
     _report_rejects(parsed, rejects or Path(f"rejects-{generation.replace('/', '_')}.ndjson"), force)
+    for warning in plan.warnings:
+        say(f"warning: {warning}")
     for refusal in plan.refusals:
         if not force:
             raise InputError(refusal)
@@ -126,12 +133,13 @@ class _Job:
                 "--feed or --complete-for, or publish a policy whose feeds say so."
             )
 
-    def read(self, files: list[str], numbers: bool) -> tuple[Parsed, Plan]:
+    def read(self, files: list[str], numbers: bool, source: SeenFrom) -> tuple[Parsed, Plan]:
         """The files against what is held. Raises InputError."""
         from streams.cli.imports.journal import same_content
         from streams.cli.imports.numbers import build, parse_numbers
         from streams.cli.imports.plan import make
         from streams.cli.imports.rows import parse_rows
+        from streams.cli.imports.seen import seen_from
         from streams.replay.lines import check_files
 
         check_files([files])
@@ -151,7 +159,9 @@ class _Job:
             else:
                 parsed = parse_rows(files, pack.grammar, spec.as_of_ms, each, self._hide)
         same_content(self._noted, parsed.digest.hexdigest(), spec)
-        return parsed, make(parsed, view.rows(), view, spec, pack)
+        seen = seen_from(self._shell.connection(), source, time.time_ns() // 1_000_000)
+        with err().status("Looking for senders that would vanish …"):
+            return parsed, make(parsed, view.rows(), view, spec, pack, seen)
 
     def _hide(self, number: str) -> str:
         """A recipient as consents name him. Raises ConfigError without keys."""

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from streams.cli.kafka import Letter, read_to_end
 from streams.contracts.feeds import Heartbeat, Manifest
@@ -64,8 +67,6 @@ def test_rows_then_heartbeats_then_manifests_in_every_partition(held: Cluster) -
 
 def test_keys_lie_where_every_producer_of_the_project_puts_them(held: Cluster) -> None:
     """The partition is computed here and named; a row's registrar, and its next change, must find it there."""
-    from confluent_kafka import Producer
-
     assert held(*words(senders("s.csv", 40), "g1")).code == 0
     producer = Producer({**held.connection.base(), "partitioner": "murmur2_random"})
     placed: dict[bytes, int] = {}
@@ -106,6 +107,31 @@ def test_a_vanishing_sender_and_a_shrink_are_refused_unless_forced(held: Cluster
     assert (forced.code, "7 rows, 3 ended" in forced.out) == (0, True)
     row = held.settle()["sender:kr:15880009"]
     assert isinstance(row, SenderRow) and row.timeline[-1].to_ms is not None
+
+
+def test_only_a_sender_seen_in_the_last_day_holds_an_import_up(held: Cluster) -> None:
+    admin = AdminClient(held.connection.base())
+    for made in admin.create_topics([NewTopic(held.connection.topic(e), 2) for e in ("decisions", "pairs")]).values():
+        made.result(30)
+    assert held(*words(senders("s.csv", 10), "g1")).code == 0
+    held.settle()
+
+    def tell(entity: str, value: dict[str, object]) -> None:
+        producer = Producer(held.connection.base())
+        producer.produce(held.connection.topic(entity), json.dumps(value).encode())
+        assert producer.flush(30) == 0
+
+    nobody = held(*words(senders("s.csv", 9), "g2"))
+    assert nobody.code == 2 and "1 registered senders would vanish" in nobody.err, "no traffic: no telling"
+    tell("decisions", {"sender": {"key": "kr:15880008", "registered": True}})
+    tell("pairs", {"subject": "pair:sender:kr:15880009>relay-7", "passed": 1})
+    for source, code in (("none", 2), ("pairs", 2), ("decisions", 0)):
+        said = held(*words(senders("s.csv", 9), "g2", "--seen-from", source))
+        assert said.code == code, (source, said.err)
+    assert "warning: 1 registered senders without traffic in the last day vanish" in said.err
+    held.settle()
+    seen = held(*words(senders("s.csv", 8), "g3"))
+    assert seen.code == 2 and "would vanish from the register and be blocked (sender:kr:15880008)" in seen.err
 
 
 def test_a_generation_is_not_begun_twice_with_other_rows(held: Cluster) -> None:

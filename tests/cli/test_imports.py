@@ -12,6 +12,7 @@ import pytest
 from streams.cli.imports.numbers import Numbers, build, parse_numbers
 from streams.cli.imports.plan import Import, Plan, make
 from streams.cli.imports.rows import Parsed, parse_rows
+from streams.cli.imports.seen import Seen
 from streams.cli.kafka import Held
 from streams.contracts.base import encoder
 from streams.contracts.feeds import Manifest, RegistryValue, key_of
@@ -47,10 +48,12 @@ class World:
                 self.view.apply([Change("registry", 0, self._offset, key, encoder().encode(merged))])
                 self._offset += 1
 
-    def rows(self, path: Path, text: str, *, at: int = T, **more: Any) -> tuple[Parsed, Plan]:
+    def rows(
+        self, path: Path, text: str, *, at: int = T, seen: Seen = lambda keys: None, **more: Any
+    ) -> tuple[Parsed, Plan]:
         path.write_text(text)
         parsed = parse_rows([str(path)], PACK.grammar, at, nothing)
-        return parsed, self._plan(parsed, _spec("kr-sender-registry", at, **more))
+        return parsed, self._plan(parsed, _spec("kr-sender-registry", at, **more), seen)
 
     def numbers(self, path: Path, text: str, *, at: int = T, **more: Any) -> tuple[Numbers, Plan]:
         path.write_text(text)
@@ -59,8 +62,8 @@ class World:
         build(parsed, self.view, spec.generation, at, spec.complete_for)
         return parsed, self._plan(parsed, spec)
 
-    def _plan(self, parsed: Parsed, spec: Import) -> Plan:
-        return make(parsed, self.view.rows(), self.view, spec, PACK)
+    def _plan(self, parsed: Parsed, spec: Import, seen: Seen = lambda keys: None) -> Plan:
+        return make(parsed, self.view.rows(), self.view, spec, PACK, seen)
 
     def imported(self, plan: Plan, spec: Import) -> None:
         """Rows, what ended, and the manifest of a generation in one partition."""

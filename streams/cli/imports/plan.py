@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 
 from streams.cli.imports.numbers import Numbers
 from streams.cli.imports.rows import UNNUMBERED, Parsed
+from streams.cli.imports.seen import Seen
 from streams.cli.imports.source import RowError, reject
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Manifest
@@ -21,6 +22,7 @@ from streams.contracts.registry import (
     RelayRow,
     ResellerRow,
     Row,
+    SenderEntry,
     SenderRow,
     TimelineRow,
 )
@@ -39,11 +41,13 @@ _KIND_OF_WORD = {"sender": SenderRow, "relay": RelayRow, "reseller": ResellerRow
 @dataclass(slots=True)
 class Plan:
     """rows: the generation, in order. ended: rows that it no longer has, their intervals closed. refusals: sentences
-    that only --force overrules. grown_from: what the generation held counted, 0 when there is none."""
+    that only --force overrules. warnings: sentences that stop nothing. grown_from: what the generation held counted, 0
+    when there is none."""
 
     rows: list[Row] = field(default_factory=list)
     ended: list[Row] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     count: int = 0
     grown_from: int = 0
 
@@ -63,8 +67,17 @@ class Import:
         return self.generation if self.feed in self.generation else f"{self.generation}-{self.feed}"
 
 
-def make(parsed: Parsed, held: Iterable[Row], view: View, spec: Import, pack: Pack) -> Plan:
-    """The plan of an import. Rows that contradict what is held become rejects of `parsed` (in place)."""
+def _no_telling(keys: Collection[str]) -> set[str] | None:
+    return None
+
+
+def make(
+    parsed: Parsed, held: Iterable[Row], view: View, spec: Import, pack: Pack, seen: Seen = _no_telling
+) -> Plan:  # fmt: skip
+    """The plan of an import. Rows that contradict what is held become rejects of `parsed` (in place).
+
+    seen: which of the senders that would vanish had traffic in the last day; asked only when there are some.
+    """
     plan = Plan()
     for key, row in parsed.rows.items():
         there = view.row(key)
@@ -79,6 +92,7 @@ def make(parsed: Parsed, held: Iterable[Row], view: View, spec: Import, pack: Pa
     names = {row.key for row in plan.rows}
     plan.ended = list(_ended(held, names, parsed, spec, pack))
     _judge(plan, parsed, held, view, spec, pack)
+    _vanishing(plan, view, spec, seen)
     return plan
 
 
@@ -167,13 +181,31 @@ def _judge(plan: Plan, parsed: Parsed, held: Iterable[Row], view: View, spec: Im
             f"{spec.feed} would shrink by {percent} % ({plan.grown_from:,} to {plan.count:,} {what}), more than the "
             f"{MAX_SHRINK_PERCENT} % that pass unasked: look at the file, or use --force."
         )
-    gone = [r.key for r in plan.ended if isinstance(r, SenderRow) and _registered(view.row(r.key), spec.as_of_ms)]
-    if gone:
-        some = ", ".join(sorted(gone)[:3]) + (", …" if len(gone) > 3 else "")
+
+
+def _vanishing(plan: Plan, view: View, spec: Import, seen: Seen) -> None:
+    """Senders that were served in the last day must not be lost unasked; nor those that can't be told."""
+    ended = {r.key: registration(view.row(r.key), spec.as_of_ms) for r in plan.ended if isinstance(r, SenderRow)}
+    gone = {key: entry for key, entry in ended.items() if entry is not None}
+    # Personal lines stand under pseudonyms in all that tells of traffic.
+    named = [key for key, entry in gone.items() if entry.class_ == "business"]
+    served = seen(named) if named else None
+    idle = sorted(set(named) - served) if served is not None else []
+    kept = sorted(gone.keys() - set(idle))
+    if kept:
         plan.refusals.append(
-            f"{len(gone):,} registered senders would vanish from the register and be blocked ({some}): put them back "
-            "into the file, or use --force."
+            f"{len(kept):,} registered senders would vanish from the register and be blocked ({_some(kept)}): put them "
+            "back into the file, or use --force."
         )
+    if idle:
+        plan.warnings.append(
+            f"{len(idle):,} registered senders without traffic in the last day vanish from the register "
+            f"({_some(idle)})."
+        )
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:3]) + (", …" if len(keys) > 3 else "")
 
 
 def _listed(row: BlockRow) -> int:
@@ -181,8 +213,9 @@ def _listed(row: BlockRow) -> int:
     return sum(STATES.index(s) >= STATES.index("active") for s in states)
 
 
-def _registered(row: Row | None, at_ms: int) -> bool:
-    return isinstance(row, SenderRow) and current(row.timeline, at_ms) is not None
+def registration(row: Row | None, at_ms: int) -> SenderEntry | None:
+    """A sender row's entry at a time."""
+    return current(row.timeline, at_ms) if isinstance(row, SenderRow) else None
 
 
 def rows_of(manifests: tuple[Manifest, ...], spec: Import) -> int:
