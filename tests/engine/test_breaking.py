@@ -138,7 +138,9 @@ def test_what_no_longer_follows_is_withdrawn_before_it_counts() -> None:
 
 
 def test_what_comes_for_a_settled_epoch_trips_nothing_and_takes_nothing_back() -> None:
-    assert reliefs(PASSED, delta(3, passed=1), delta(0, 50, at=50_000_000_000_000)) == []
+    early = [PASSED, delta(3, passed=1), delta(0, 50, at=50_000_000_000_000)]
+    assert reliefs(*early) == []
+    assert reliefs(*early, delta(4, 5, at=50_000_000_000_001)) == [(CODE, 6, 106)]
     late = delta(0, passed=50, at=50_000_000_000_000)
     assert reliefs(PASSED, delta(0, 5), delta(3, 1), late) == [(CODE, 2, 102)]
 

@@ -270,7 +270,7 @@ def test_meter_counts_how_pairs_fared_by_the_outcome_before_relief() -> None:
     bank = replace(sent.sender, key="kr:1")
     passed = replace(sent, sender=bank, passed=("format", "route"), route=RouteSeen(relay_id="relay-7"))
     failed = Reason(code="SENDER_REGISTRATION_EXPIRED", gate="forgery", mode="LABEL", basis="generation")
-    eased = replace(passed, passed=(), reasons=(failed, Reason(code="RELIEF", gate="own", mode="OBSERVE")))
+    eased = replace(passed, reasons=(failed, Reason(code="RELIEF", gate="own", mode="OBSERVE")))
     records = [
         passed,
         replace(passed, leg="origination", event_time_ms=400),

@@ -6,15 +6,19 @@ from collections import Counter, defaultdict
 
 import msgspec
 import orjson
+from msgspec.structs import replace
 
+from streams.contracts.decisions import Decision, Reason, RouteSeen
 from streams.contracts.feeds import Beat, Heartbeat, Manifest
 from streams.contracts.registry import SenderEntry, SenderRow
-from streams.contracts.reputation import Traffic
+from streams.contracts.reputation import PairTraffic, Traffic
 from streams.pipeline.loop import Loop
 from streams.replica import MemoryReplica
 from tests.pipeline.kills import killed_everywhere
-from tests.pipeline.steps import TRAFFIC_PARTITIONS, decider, decision, make_step, message
+from tests.pipeline.steps import EPOCH_MS, TRAFFIC_PARTITIONS, decider, decision, make_step, message
 from tests.pipeline.toy import create, produce, read, running, settings, until
+
+PAIR, CODE = "pair:sender:kr:15881234>relay-7", "SENDER_REGISTRATION_EXPIRED"
 
 
 def sender(key: str, version: int) -> bytes:
@@ -86,9 +90,22 @@ def test_gate(kafka: str, topics: str) -> None:
     assert len(read(kafka, f"{topics}.decisions.v1", committed=False)) > len(raws) + 1, "no torn transaction"
 
 
+def paired(number: int, raw: bytes) -> bytes:
+    """A decision on a bank's message over relay-7: four of five pass, the fifth fails."""
+    made = msgspec.json.decode(raw, type=Decision)
+    failed = Reason(code=CODE, gate="forgery", mode="OBSERVE", basis="generation")
+    fifth = number % 5 == 4
+    return msgspec.json.encode(
+        replace(
+            made, sender=replace(made.sender, key="kr:15881234"), route=RouteSeen(relay_id="relay-7"),
+            passed=() if fifth else ("route",), reasons=(failed,) if fifth else (),
+        )
+    )  # fmt: skip
+
+
 def test_meter(kafka: str, topics: str) -> None:
-    create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS)
-    made = [(n % 2, "k", decision(n, "account:a", f"relay:{n % 3}", at_ms=n * 3)) for n in range(1500)]
+    create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS, pairs=TRAFFIC_PARTITIONS)
+    made = [(n % 2, "k", paired(n, decision(n, "account:a", f"relay:{n % 3}", at_ms=n * 3))) for n in range(1500)]
     produce(kafka, f"{topics}.decisions.v1", [*made, (0, "k", b"garbage")])
 
     def deltas(committed: bool = True) -> list[Traffic]:
@@ -97,7 +114,7 @@ def test_meter(kafka: str, topics: str) -> None:
         ]
         return [t for t in found if not t.subject.startswith("~")]
 
-    killed_everywhere("meter", kafka, topics, lambda: sum(t.delivered for t in deltas()) >= 3000)
+    killed_everywhere("meter", kafka, topics, lambda: sum(t.delivered for t in deltas()) >= 6000)
     sums: Counter[tuple[str, int]] = Counter()
     spans = defaultdict(set)
     for delta in deltas():
@@ -105,13 +122,22 @@ def test_meter(kafka: str, topics: str) -> None:
         spans[delta.subject, delta.partition].add((delta.first_offset, delta.next_offset))
     expected: Counter[tuple[str, int]] = Counter()
     for n in range(1500):
-        expected.update([("account:a", n * 3 // 1000), (f"relay:{n % 3}", n * 3 // 1000)])
+        subjects = ("account:a", f"relay:{n % 3}", "sender:kr:15881234#0", "relay:relay-7")
+        expected.update((subject, n * 3 // 1000) for subject in subjects)
     assert sums == expected
     for spanned in spans.values():
         ordered = sorted(spanned)
         assert all(a[1] <= b[0] for a, b in zip(ordered, ordered[1:], strict=False)), "a span is covered twice"
     assert spans["account:a", 1] and max(end for _, end in spans["account:a", 1]) == 750
     assert len(deltas(committed=False)) > len(deltas()), "no torn transaction"
+    fared: Counter[tuple[int, str]] = Counter()
+    for m in read(kafka, f"{topics}.pairs.v1"):
+        pair = msgspec.json.decode(m.value() or b"", type=PairTraffic)
+        assert (m.key(), pair.subject, pair.epoch_ms) == (PAIR.encode(), PAIR, EPOCH_MS)
+        fared[pair.epoch, "passed"] += pair.passed
+        for code, bases in pair.failed.items():
+            fared[pair.epoch, code] += bases["generation"]
+    assert fared == Counter((n * 3 // 1000, (*["passed"] * 4, CODE)[n % 5]) for n in range(1500))
     marks = [m for m in read(kafka, f"{topics}.traffic.v1") if (m.key() or b"").startswith(b"~watermark:")]
     for target in range(TRAFFIC_PARTITIONS):
         mine = [msgspec.json.decode(m.value() or b"", type=Traffic) for m in marks if m.partition() == target]
@@ -119,7 +145,7 @@ def test_meter(kafka: str, topics: str) -> None:
 
 
 def test_an_idle_meter_says_each_epoch_once(kafka: str, topics: str) -> None:
-    create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS)
+    create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS, pairs=TRAFFIC_PARTITIONS)
     client = settings(kafka, topics)
     now, asked = [5500], []
 

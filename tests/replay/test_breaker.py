@@ -15,7 +15,7 @@ from streams.contracts.reputation import Finding
 from streams.engine.policy import Policies
 from streams.packs import shipped
 from streams.replay.embedded import Embedded
-from tests.engine.kit import BANK, KEYS, T, a2p, alive, block, published, raw, relay, reseller, sender
+from tests.engine.kit import BANK, KEYS, T, a2p, account, alive, block, published, raw, relay, reseller, sender
 
 STEP = 10_000
 PAIR = f"pair:sender:kr:{BANK}>relay-7"
@@ -38,7 +38,15 @@ class Evening:
     def __init__(self, **breaker: Any) -> None:
         self.run = Embedded(Policies(shipped(), "kr"), KEYS)
         self.run.policy(published(breaker={"max_ms": 20 * STEP} | breaker))
-        for value in (*alive(until=2 * T), relay(), relay("relay-8"), reseller(), block("active", f"kr:{BANK}"), BOUND):
+        for value in (
+            *alive(until=2 * T),
+            relay(),
+            relay("relay-8"),
+            reseller(),
+            account(),
+            block("active", f"kr:{BANK}"),
+            BOUND,
+        ):
             self.run.feed(value)
         self.sent = 0
 
