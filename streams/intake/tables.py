@@ -37,18 +37,22 @@ def csv_rows(stream: BinaryIO, columns: Sequence[str]) -> Iterator[Row]:
     except UnicodeDecodeError:
         encoding = "cp949"
     csv.field_size_limit(_MAX_CELL)
-    reader = csv.reader(io.TextIOWrapper(stream, encoding, errors="replace", newline=""))
-    header = _header(next(reader, []), columns)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Row(reader.line_num, {}, str(error))
-            continue
-        if any(cells):
-            yield _row(reader.line_num, header, cells)
+    text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
+    try:
+        reader = csv.reader(text)
+        header = _header(next(reader, []), columns)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Row(reader.line_num, {}, str(error))
+                continue
+            if any(cells):
+                yield _row(reader.line_num, header, cells)
+    finally:
+        text.detach()  # the stream is the caller's
 
 
 def xlsx_rows(stream: BinaryIO, columns: Sequence[str]) -> Iterator[Row]:

@@ -206,6 +206,11 @@ class RocksRecents:
             self._db.write(batch)
         return dropped
 
+    def compact(self) -> None:
+        """Give the disk back what was swept. Takes as long as the store is large."""
+        self._db.flush()
+        self._db.compact_range(None, None)
+
     def topic_ids(self) -> dict[str, str]:
         """As they were stamped; empty for a new store."""
         held = cast("bytes | None", self._db.get(b"t"))

@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients")
+NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
