@@ -83,6 +83,8 @@ class Bed:
         self._encode = encoder().encode
         self._producer = producer(self.connection)
         self._publishing = threading.Lock()
+        self._ended = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, name="drill-supervisor", daemon=True)
         self._reader: Reader | None = None
         self._progressed: ProgressReader | None = None
         self._feeder: Feeder | None = None
@@ -95,7 +97,13 @@ class Bed:
             "single": 1,
         }
         create_topics(self.connection, groups)
+        self._supervisor.start()
         return self
+
+    def _supervise(self) -> None:
+        while not self._ended.wait(0.2):
+            for worker in tuple(self.workers):
+                worker.supervise()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -107,6 +115,8 @@ class Bed:
             if error is None:
                 raise
         finally:
+            self._ended.set()
+            self._supervisor.join(10)
             for worker in self.workers:
                 if worker.alive:
                     worker.resume()
@@ -159,7 +169,7 @@ class Bed:
 
     def flush(self) -> None:
         """Wait until everything sent is acknowledged. Raises DrillStuck."""
-        if self._producer.flush(30):
+        if self._producer.flush(30 * self.slack):
             raise DrillStuck("Kafka has not taken the drill's own records within 30 s")
 
     # -- workers -------------------------------------------------------------------------------------------------
@@ -204,7 +214,7 @@ class Bed:
 
     def killed(self, worker: Worker, within_s: float) -> Kill:
         """Wait until a worker killed itself at its crash point; SIGKILL when it doesn't come there in time."""
-        found = worker.killed(within_s)
+        found = worker.killed(within_s * self.slack)
         if found is None:
             return self.kill(worker)
         self.kills.append(found)

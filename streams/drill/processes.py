@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from streams.errors import DualblockError
 from streams.service.workers import Role
 
 STOP_S = 20.0
+#: The exit code by which a worker asks to be started again.
+RESTART = 1
 
 
 class DrillStuck(DualblockError):
@@ -39,7 +42,9 @@ class Kill:
 
 @dataclass
 class Worker:
-    """One process. instance: DUALBLOCK_INSTANCE, so the gate's name in decisions is `gate-<instance>`."""
+    """One process. instance: DUALBLOCK_INSTANCE, so the gate's name in decisions is `gate-<instance>`.
+
+    lives: how often it was started. supervised: whether somebody starts it again when it asks for that by its end."""
 
     role: Role
     instance: str
@@ -47,7 +52,11 @@ class Worker:
     note: Note
     orders: Note
     log: Path
+    respawn: Callable[[], subprocess.Popen[bytes]]
     started_s: float = field(default_factory=time.monotonic)
+    lives: int = 1
+    supervised: bool = True
+    _changing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def alive(self) -> bool:
@@ -68,12 +77,31 @@ class Worker:
             time.sleep(0.01)
         return found
 
+    def supervise(self) -> None:
+        """Start it again if it has ended with 1, as whoever runs the real ones does: after a fatal transaction error
+        (on a machine that stood still for longer than a transaction may) that is what a worker wants."""
+        with self._changing:
+            if self.supervised and self.process.poll() == RESTART:
+                self.process = self.respawn()
+                self.started_s = time.monotonic()
+                self.lives += 1
+
+    def leave(self) -> None:
+        """Nobody starts it again from here on."""
+        with self._changing:
+            self.supervised = False
+
+    def crashed(self) -> bool:
+        """Whether an exception that nobody caught ended one of its lives."""
+        return self.lives > 1 and b"Traceback (most recent call last)" in self.log.read_bytes()
+
     def order(self, crash: str) -> None:
         """Give a crash order to the running worker; see `streams.drill.worker`."""
         self.orders.write(crash)
 
     def kill(self) -> Kill:
         """SIGKILL, wherever it is."""
+        self.leave()
         self.process.kill()
         self.process.wait()
         return self._killed(now_ms())
@@ -81,19 +109,23 @@ class Worker:
     def killed(self, within_s: float) -> Kill | None:
         """Wait for it to kill itself at its crash point; None when it lives on. Raises DrillStuck on any other end."""
         deadline = time.monotonic() + within_s
-        while self.alive and time.monotonic() < deadline:
+        while (self.alive or self._returns()) and time.monotonic() < deadline:
             time.sleep(0.005)
-        if self.alive:
+        if self.alive or self._returns():
             return None
         if self.process.returncode != -signal.SIGKILL:
             raise DrillStuck(f"{self.role} {self.instance} ended with {self.process.returncode}: see {self.log}")
         return self._killed(now_ms())
+
+    def _returns(self) -> bool:
+        return self.supervised and self.process.returncode == RESTART
 
     def _killed(self, at_ms: int) -> Kill:
         return Kill(self.role, self.instance, at_ms, self.note.read())
 
     def stop(self, within_s: float = STOP_S) -> int:
         """SIGTERM and wait; SIGKILL after `within_s`. Answers the exit code."""
+        self.leave()
         if self.alive:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -141,15 +173,18 @@ def spawn(
     page, orders = Note(note), Note(order)
     page.write("")
     orders.write(crash)
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [*wrap, str(python), "-m", "streams.drill.worker", role],
-            env=own,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-    return Worker(role, instance, process, page, orders, log)
+
+    def start() -> subprocess.Popen[bytes]:
+        with log.open("ab") as out:
+            return subprocess.Popen(
+                [*wrap, str(python), "-m", "streams.drill.worker", role],
+                env=own,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+
+    return Worker(role, instance, start(), page, orders, log, start)
 
 
 def now_ms() -> int:

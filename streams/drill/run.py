@@ -15,7 +15,7 @@ from pathlib import Path
 from streams.broker import LocalBroker
 from streams.drill import scenarios
 from streams.drill.bed import Bed
-from streams.drill.processes import Kill
+from streams.drill.processes import Kill, Worker
 from streams.drill.report import ScenarioReport, vacuous
 from streams.errors import InputError
 
@@ -95,6 +95,7 @@ def run_scenario(
         with Bed(bootstrap, place, seed=seed, name=name, slack=slack, minutes=minutes) as bed:
             report = module.run(bed, seed, long)
             judge_kills(report, bed.kills, module.KILLS)
+            judge_restarts(report, bed.workers)
     except Exception as error:
         report.problems.append(f"{type(error).__name__}: {error}")
     if slack != 1:
@@ -105,6 +106,13 @@ def run_scenario(
     elif not report.holds:
         report.problems.append(f"logs and state: {place}")
     return report
+
+
+def judge_restarts(report: ScenarioReport, workers: Sequence[Worker]) -> None:
+    """Say how often a worker asked to be started again; what ended by an exception had another reason."""
+    if restarts := sum(worker.lives - 1 for worker in workers):
+        report.figures["restarts"] = restarts
+    report.problems += [f"an exception ended {w.role} {w.instance}: see {w.log}" for w in workers if w.crashed()]
 
 
 def judge_kills(report: ScenarioReport, kills: Sequence[Kill], needed: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +12,10 @@ import msgspec
 import pytest
 
 from streams.drill import run
-from streams.drill.processes import Kill
+from streams.drill.notes import Note
+from streams.drill.processes import Kill, Worker
 from streams.drill.report import ScenarioReport, to_json
-from streams.drill.run import chosen, judge_kills, names, run_scenario
+from streams.drill.run import chosen, judge_kills, judge_restarts, names, run_scenario
 from streams.service.workers import Role
 
 #: What the issue asks for, and what docs/reliability.md adds.
@@ -54,7 +57,7 @@ def test_a_vacuous_run_fails(dead: list[Kill], raw: int, committed: int, sentenc
 def test_every_scenario_that_kills_is_judged(
     needed: bool, holds: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bed = SimpleNamespace(kills=kills("gate", 0, 4))
+    bed = SimpleNamespace(kills=kills("gate", 0, 4), workers=[])
     module = SimpleNamespace(run=lambda bed, seed, long: ScenarioReport("s", raw=5, committed=4), KILLS=needed)
     monkeypatch.setattr(run, "Bed", lambda *given, **named: nullcontext(bed))
     monkeypatch.setattr(run.importlib, "import_module", lambda name: module)
@@ -85,3 +88,40 @@ def test_the_json_form() -> None:
     assert tuple(found["clock"]) == (*ASKED, *BESIDE)
     said = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
     assert all(f"`{name}`" in said for name in BESIDE)
+
+
+def worker(place: Path, code: str) -> Worker:
+    def start() -> subprocess.Popen[bytes]:
+        with (place / "log").open("ab") as out:
+            return subprocess.Popen([sys.executable, "-I", "-c", code], stderr=out)
+
+    return Worker("gate", "g0", start(), Note(place / "note"), Note(place / "order"), place / "log", start)
+
+
+def test_a_worker_that_asks_for_it_is_started_again_and_only_that(tmp_path: Path) -> None:
+    asks = worker(tmp_path, "import sys; sys.exit('restart needed')")
+    asks.process.wait()
+    asks.supervise()
+    assert asks.lives == 2 and not asks.crashed()
+    asks.process.wait()
+    assert asks.stop() == 1  # nobody starts it again from here on
+    asks.supervise()
+    assert asks.lives == 2
+    report = ScenarioReport("s")
+    judge_restarts(report, [asks])
+    assert report.figures == {"restarts": 1} and report.holds
+    for code in ("pass", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "raise SystemExit(2)"):
+        other = worker(tmp_path, code)
+        other.process.wait()
+        other.supervise()
+        assert other.lives == 1
+
+
+def test_an_exception_is_no_wish_to_be_started_again(tmp_path: Path) -> None:
+    broken = worker(tmp_path, "raise ValueError")
+    broken.process.wait()
+    broken.supervise()
+    broken.process.wait()
+    report = ScenarioReport("s")
+    judge_restarts(report, [broken])
+    assert not report.holds and "an exception ended gate g0" in report.problems[0]

@@ -80,26 +80,25 @@ def _ports() -> tuple[int, int, int, int]:
 
 
 class _Gates:
-    """Gates and who starts them again when they ask for it by ending."""
+    """The gates."""
 
     def __init__(self, bed: Bed, names: tuple[str, ...]) -> None:
-        self._bed = bed
-        self._workers: dict[str, Worker] = {name: bed.start("gate", name) for name in names}
-        self.restarts = 0
+        self._workers: list[Worker] = [bed.start("gate", name) for name in names]
+
+    @property
+    def restarts(self) -> int:
+        """How often a gate asked to be started again."""
+        return sum(worker.lives - 1 for worker in self._workers)
 
     def watch(self, done: Callable[[], bool], seconds: float) -> None:
-        """Until `done()` or the time is over; a gate that has ended is started again at once."""
+        """Until `done()` or the time is over; a gate that has ended is started again meanwhile."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and not done():
-            for name, worker in self._workers.items():
-                if not worker.alive:
-                    self.restarts += 1
-                    self._workers[name] = self._bed.start("gate", name)
             time.sleep(0.05)
 
     def unknown(self) -> int:
         """How often a gate had to take a new producer."""
-        logs: set[Path] = {worker.log for worker in self._workers.values()}
+        logs: set[Path] = {worker.log for worker in self._workers}
         lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
         return sum("transaction_undone" in line and "UnknownOutcome" in line for line in lines)
 

@@ -143,6 +143,7 @@ def _full(bed: Bed, report: ScenarioReport, seed: int) -> None:
             bed.publish(Changed("registry", row.key, row, 0))
         bed.flush()
         gate = bed.start("gate", "g1", state="small")
+        gate.leave()
         bed.until(lambda: _says(gate, "replica_fault"), "the gate says that its disk is full", _WITHIN_S)
         time.sleep(3)
         report.expect(not _says(gate, '"ready"'), "a gate on a full disk says that it is ready")

@@ -56,6 +56,7 @@ def _one(bed: Bed, gates: list[Worker], number: int, random: Random) -> None:
 
 def _stopped(bed: Bed, gate: Worker, report: ScenarioReport) -> None:
     """SIGSTOP inside an open transaction, past the session timeout, and on."""
+    gate.leave()
     gate.order("after-flush:3:stop")
     report.expect(gate.stopped(_REACH_S), "the gate that was to be stopped inside a transaction had nothing to do")
     time.sleep(PAST_SESSION_S)
