@@ -16,6 +16,7 @@ from streams.engine.precedence import MODE_ORDER, Objection, judge, reasons_of
 from streams.errors import InputError
 from streams.replay.again import CODES, Again, Asked
 from streams.replay.backtest import Backtest, Said
+from streams.replay.backtest import said as said_of
 from streams.replay.proposed import Rules
 from streams.replay.touched import NEEDS_MESSAGE, SENDER_ROW, Touched
 
@@ -56,8 +57,12 @@ class Judge:
         """Compare what both policies make of each decision."""
         for decision in decisions:
             registered = decision.sender.registered
-            today = self._said(decision, self._today)
-            new = self._new_said(decision)
+            why = self._touched.why(decision)
+            if why is None and self._alike(decision):
+                recorded = said_of(decision)  # whatever else it hangs on is the same on both sides
+                backtest.compare(recorded, recorded)
+                continue
+            today, new = self._said(decision, self._today), self._new_said(decision, why)
             if isinstance(today, str):
                 backtest.not_judgeable[registered, today] += 1
             elif isinstance(new, str):
@@ -65,8 +70,15 @@ class Judge:
             else:
                 backtest.compare(today, new)
 
-    def _new_said(self, decision: Decision) -> Said | str:
-        why = self._touched.why(decision)
+    def _alike(self, decision: Decision) -> bool:
+        """Whether both policies make the same of every reason that the decision names."""
+        then, one, other = self._known.get(decision.versions.policy), self._today, self._new
+        return one.pack.ranks == other.pack.ranks and all(
+            _objection(reason, decision, then, one, strict) == _objection(reason, decision, then, other, strict)
+            for reason in decision.reasons if reason.gate != "own" for strict in (False, True)
+        )  # fmt: skip
+
+    def _new_said(self, decision: Decision, why: str | None) -> Said | str:
         if why != SENDER_ROW:
             return why or self._said(decision, self._new)
         asked = self._again.ask(decision)

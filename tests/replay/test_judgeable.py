@@ -108,6 +108,15 @@ def test_a_mode_of_an_unknown_policy_is_not_guessed(tmp_path: Path) -> None:
     assert found.side(True).messages == 6, "what nobody objected to stays allowed"
 
 
+def test_what_both_policies_treat_alike_stands_as_it_was(tmp_path: Path) -> None:
+    """Decided before an upgrade changed the shipped pack, by a policy that nobody has any more."""
+    strange = [msgspec.structs.replace(d, versions=msgspec.structs.replace(d.versions, policy="sha256:?"))
+               for d in recorded(tmp_path, SENT)]  # fmt: skip
+    found = judged(strange, tmp_path, new=policy_of(modes(ORIGIN_MISMATCH="LABEL")), known=False)
+    assert not found.not_judgeable
+    assert (found.side(True).messages, found.side(True).blocked_today, found.side(True).blocked_new) == (8, 2, 2)
+
+
 MOBILE = "01055501111"
 TOUCHED: dict[str, tuple[dict[str, Any], dict[tuple[bool, str], int]]] = {
     "a clear sender that a row names": (
