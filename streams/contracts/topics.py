@@ -60,7 +60,7 @@ def _topic(
 
 TOPICS: tuple[Topic, ...] = (
     _topic("messages", "sender key", "delete", "SMSC adapter, edge, ingest", ("gate",), "messages", 7),
-    _topic("decisions", "sender key as published", "delete", "gate", ("SMSC", "meter", "analysts"), "messages", 30),
+    _topic("decisions", "sender key as published", "delete", "gate", ("SMSC", "meter", "lake"), "messages", 30),
     _topic("feeds", "row key", "delete", "registry import, feed adapters", ("registrar",), "registry", 7),
     _topic("registry", "row key", "compact", "registrar", ("gate", "agents"), "registry"),
     _topic("registry.history", "row key", "delete", "registrar", ("verify", "lake"), "registry", 3650),
@@ -76,17 +76,19 @@ TOPICS: tuple[Topic, ...] = (
     _topic("recent", "none", "delete", "gate", ("recent",), "messages", 10),
     _topic("reports.keyed", "reporter", "delete", "reports import, listen", ("recent",), "messages", 30),
     _topic("reports.halves", "reporter", "compact", "reports listen", ("reports listen",), "single"),
-    _topic("reports", "report id", "delete", "recent", ("report agent",), "reputation", 30),
-    _topic("votes", "subject", "delete", "report agent", ("tally agent",), "reputation", 30),
+    _topic("reports", "report id", "delete", "recent", ("report agent", "lake"), "reputation", 30),
+    _topic("votes", "subject", "delete", "report agent", ("tally agent", "lake"), "reputation", 30),
     _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
     _topic("pairs", "subject", "delete", "meter", ("breaker agent",), "reputation", 7),
     _topic(
         "findings", "subject", "delete", "tally, directive, appeal and breaker agents; sanction impose, lift",
-        ("sanction agent",), "reputation", 30,
+        ("sanction agent", "lake"), "reputation", 30,
     ),
     _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),
     _topic("sanctions.history", "subject", "delete", "sanction agent", ("verify", "lake"), "reputation", 3650),
-    _topic("appeals", "subject", "delete", "portals; appeal file, decide", ("appeal agent",), "reputation", 3650),
+    _topic(
+        "appeals", "subject", "delete", "portals; appeal file, decide", ("appeal agent", "lake"), "reputation", 3650
+    ),
     _topic("notices", "subject", "delete", "sanction agent", ("portals", "lake"), "reputation", 3650),
     _topic("reviews", "subject", "delete", "sanction agent", ("tally agent",), "reputation", 30),
     _topic("outcomes", "reporter", "delete", "tally agent; reports erase", ("recent",), "reputation", 400),
