@@ -71,6 +71,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a zone that does not exist", {"time_zone": "Asia/Pyeongyang2"}, "Pyeongyang2"),
     ("no regular expression", {"grammar": {"patterns": [["(", "mobile"]]}}, "regular expression"),
     ("a wrong type", {"epoch_ms": "a minute"}, "epoch_ms"),
+    (
+        "a breaker epoch that does not divide a day",
+        {"breaker": {"epoch_ms": 7001}},
+        "breaker.epoch_ms must divide a day",
+    ),
+    ("a breaker share of nothing", {"breaker": {"share_permille": 0}}, "share_permille 1 to 1000"),
+    ("a relief that is over before it counts", {"breaker": {"max_ms": 10_000}}, "breaker.max_ms"),
+    ("a trial that is over before the breaker", {"breaker": {"trial_ms": 29_999}}, "the breaker can't take effect"),
+    ("a misspelt breaker", {"breaker": {"min_fails": 5}}, "min_fails"),
+    ("a ladder that ends in a relief", {"ladder": {"max_step": {"relay": "RELIEF"}}}, "not RELIEF"),
 ]
 
 
@@ -159,3 +169,27 @@ def test_every_code_that_a_check_gives_is_known() -> None:
 def test_advertising_rules_that_mean_nothing_are_refused(rules: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         build(layer(shipped()["kr", "enforce"], {"advertising": rules}))
+
+
+@pytest.mark.parametrize(
+    ("entries", "before"),
+    [
+        ([{"label": "a", "from_ms": T - 10}], "shipped"),
+        ([{"label": "a"}, {"label": "b", "from_ms": T - 10}], "a"),
+        ([{"label": "a"}, {"label": "b", "from_ms": T - 50, "to_ms": T - 10}], "b"),
+        ([{"label": "a"}, {"label": "b", "from_ms": T + 1}], None),
+        ([{"label": "a"}, {"label": "b", "from_ms": T - 100}], None),
+        ([{"label": "a"}, {"label": "b", "from_ms": T - 99}], "a"),
+        ([], None),
+    ],
+    ids=["the first", "the one before", "one that has ended", "one to come", "too old", "just not", "none published"],
+)
+def test_the_policy_before_the_last_change(entries: list[dict[str, Any]], before: str | None) -> None:
+    timeline = tuple(
+        PolicyEntry(profile="enforce", pack={"label": e.pop("label")}, version=n, **e) for n, e in enumerate(entries, 1)
+    )
+    row = PolicyRow(jurisdiction="kr", timeline=timeline) if timeline else None
+    policies = Policies(shipped(), "kr")
+    found = policies.before(view(published=row), T, 100)
+    wanted = policies.default.pack.label if before == "shipped" else before
+    assert (found and found.pack.label) == wanted
