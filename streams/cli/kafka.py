@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -124,13 +124,16 @@ def letter_of(entity: str, message: Message) -> Letter:
     return Letter(entity, message.partition() or 0, message.offset() or 0, message.key(), message.value(), headers)
 
 
-def view_of(connection: Connection, entities: Sequence[Entity]) -> Held:
-    """What stands on compacted topics now, in memory. Raises TopicError."""
+def view_of(connection: Connection, entities: Sequence[Entity], only: Collection[str] | None = None) -> Held:
+    """What stands on compacted topics now, in memory; `only`: under these keys, whatever else there is. Raises
+    TopicError."""
     view = Held(skeletons_of)
     batch: list[Change] = []
     for letter in read_to_end(connection, entities):
         entity: Entity = letter.entity  # type: ignore[assignment]  # one of those asked for
         key = (letter.key or b"").decode("utf-8", "replace")
+        if only is not None and key not in only:
+            continue
         batch.append(Change(entity, letter.partition, letter.offset, key, letter.value))
         if len(batch) >= _BATCH:
             view.apply(batch)

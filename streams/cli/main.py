@@ -9,19 +9,23 @@ import typer
 
 from streams import __version__
 from streams.cli import (
+    appeal,
     backtest,
     broker,
+    case,
     check,
     dead,
     demo,
     drill,
     explain,
     lake,
+    notices,
     policy,
     registry,
     replay,
     reports,
     run,
+    sanction,
     schemas,
     settings,
     topics,
@@ -67,14 +71,19 @@ root.__doc__ = _HELP
 for panel, commands in (
     (TRY, (demo.demo, broker.broker, drill.drill)),
     (RUN, (run.run, run.registrar, run.gate, run.meter, run.recent, run.agents)),
-    (LOOK, (replay.replay, backtest.backtest, explain.explain, schemas.schemas)),
+    (LOOK, (replay.replay, backtest.backtest, explain.explain, case.case, schemas.schemas)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-for panel, groups in ((RUN, (topics, check)), (FEED, (registry, policy, reports, settings)), (LOOK, (dead, lake))):
+_GROUPS = (
+    (RUN, (topics, check)),
+    (FEED, (registry, policy, reports, settings, sanction, appeal)),
+    (LOOK, (dead, lake, notices)),
+)
+for panel, groups in _GROUPS:
     for group in groups:
         app.add_typer(group.app, rich_help_panel=panel)
-for one in (app, topics.app, check.app, registry.app, policy.app, reports.app, settings.app, dead.app, lake.app):
+for one in (app, *(group.app for _, groups in _GROUPS for group in groups)):
     for info in one.registered_commands:
         info.help = paragraphs(info.callback)
 

@@ -37,7 +37,7 @@ class Notice(Record, frozen=True, kw_only=True):
     step: StepName
     scope: Scope = Scope()
     from_ms: Ms
-    to_ms: Annotated[Ms | None, Meta(description="null = until lifted")] = None
+    to_ms: Annotated[Ms | None, Meta(description="null: until lifted, or, on an appeal, as it was")] = None
     reason: Id
     authority: Annotated[Id, Meta(description="who imposed it, and so who may lift it")]
     why_after: Annotated[Short, Meta(description="why the notice could not come before")] = ""

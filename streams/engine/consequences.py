@@ -91,7 +91,8 @@ def _notices(after: SanctionRow, finding: Finding, until: int | None, pack: Pack
         held = [e for e in after.timeline if e.sanction_id == finding.releases and e.version > 0]
         if held:
             entry = max(held, key=lambda e: e.version)
-            return (_about(finding.subject, entry, "ended", finding.recorded_at_ms, None, finding.reference),)
+            at_ms, ends_ms = finding.recorded_at_ms, finding.from_ms
+            return (_about(finding.subject, entry, "ended", at_ms, None, finding.reference, ends_ms),)
         return (_withdrawn(finding),) if finding.reason == WITHDRAWN else ()
     if not _told(finding):
         return ()
@@ -139,14 +140,17 @@ def _appeal_notices(after: SanctionRow, finding: Finding) -> tuple[Notice, ...]:
         "APPEAL_FILED": "appeal_filed", "APPEAL_UPHELD": "appeal_upheld", "APPEAL_REFUSED": "appeal_refused",
     }  # fmt: skip
     entry, appeal = next((e, a) for e in after.timeline for a in e.appeals if a.appeal_id == finding.appeal_id)
-    return (
-        _about(finding.subject, entry, kinds[finding.reason], finding.recorded_at_ms, appeal, finding.reference),
-    )  # fmt: skip
+    kind, at_ms = kinds[finding.reason], finding.recorded_at_ms
+    ends_ms = finding.from_ms if finding.releases is not None else None
+    return (_about(finding.subject, entry, kind, at_ms, appeal, finding.reference, ends_ms),)
 
 
 def _about(
-    subject: str, entry: SanctionEntry, kind: NoticeKind, at_ms: int, appeal: AppealState | None, reference: str = ""
-) -> Notice:
+    subject: str, entry: SanctionEntry, kind: NoticeKind, at_ms: int, appeal: AppealState | None, reference: str = "",
+    ends_ms: int | None = None,
+) -> Notice:  # fmt: skip
+    """A notice on a sanction that stands. Of the entry it says only what no later finding changes, so that it is the
+    same when it is said again after a decision."""
     open_appeal = appeal is not None and kind in ("appeal_filed", "appeal_overdue")
     return Notice(
         notice_id=notice_id(entry.sanction_id, kind, appeal.appeal_id if appeal is not None else None),
@@ -156,7 +160,7 @@ def _about(
         step=entry.step,
         scope=entry.scope,
         from_ms=entry.from_ms,
-        to_ms=entry.to_ms,
+        to_ms=ends_ms,
         reason=entry.reason,
         authority=entry.authority,
         reference=reference,

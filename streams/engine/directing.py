@@ -34,17 +34,21 @@ def direct(directive: Directive, view: View, policies: Policies, keys: Keys) -> 
 
 def _keyed(key: str, directive: Directive, view: View, policies: Policies, keys: Keys) -> str:
     """A sender key as the gate looks for it: business senders in clear, others under the state key."""
-    at = directive.recorded_at_ms
     address = key if key.startswith("+") else key.partition(":")[2].removeprefix("alnum:").removeprefix("code:")
+    return sender_subject(case_of(address, directive.recorded_at_ms, view, policies), keys)
+
+
+def case_of(address: str, at_ms: int, view: View, policies: Policies) -> Case:
+    """A sender at a time, as if it had sent a message; for what must be found under the name that gates look for."""
     message = Message(
-        event_id=directive.reference,
+        event_id="-",
         producer="directive",
-        event_time_ms=at,
-        ingested_at_ms=at,
+        event_time_ms=at_ms,
+        ingested_at_ms=at_ms,
         leg="termination",
         channel="mt",
         traffic_class="a2p",
         sender=Sender(address=address),
         recipient="",
     )
-    return sender_subject(Case(message, view, policies.at(view, at)), keys)
+    return Case(message, view, policies.at(view, at_ms))

@@ -9,17 +9,15 @@ from typing import Any
 
 import orjson
 
+from streams.lake.formula import guarded
 from streams.lake.views import Answer
-
-#: What a spreadsheet begins a formula with, and what it skips in front of one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def to_csv(answer: Answer) -> str:
     """One header line, then the rows. A text that could be a formula gets an apostrophe in front."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([_guarded(name) for name in answer.columns])
+    writer.writerow([guarded(name) for name in answer.columns])
     for row in answer.rows:
         writer.writerow([_cell(value) for value in row])
     return out.getvalue()
@@ -44,11 +42,7 @@ def _cell(value: Any) -> Any:
     # A negative number is a number; only text can be a formula.
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    return _guarded(shown(value))
-
-
-def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return guarded(shown(value))
 
 
 def _default(value: Any) -> Any:

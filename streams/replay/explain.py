@@ -55,7 +55,7 @@ def _verdict(d: Decision) -> str:
     label = f" {d.label!r}" if d.label else ""
     return (
         f"Message {d.event_id} from {d.sender.key} ({d.sender.kind}) {_OUTCOME[d.verdict]} on the {d.leg} leg, "
-        f"{_ACTION[d.action]}{label}, by what was known at {_time(d.event_time_ms)}."
+        f"{_ACTION[d.action]}{label}, by what was known at {time_of(d.event_time_ms)}."
     )
 
 
@@ -166,7 +166,7 @@ class _Facts(dict[str, Any]):
         value = self.get(name)
         if value is None:
             return "an unnamed one" if name != "from_ms" else "an earlier day"
-        return _time(value) if name in _TIMES and isinstance(value, int) else str(value)
+        return time_of(value) if name in _TIMES and isinstance(value, int) else str(value)
 
 
 def _why(d: Decision) -> str:
@@ -243,7 +243,8 @@ def _versions(d: Decision) -> str:
     return f"Policy {v.policy}, rows {v.read or '-'}, data {v.data}, engine {v.engine}, input {v.input}."
 
 
-def _time(at_ms: int) -> str:
+def time_of(at_ms: int) -> str:
+    """A time for people, to the second."""
     try:
         return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError, OSError):

@@ -134,6 +134,18 @@ def test_all_of_it_comes_again_equal_when_the_finding_does() -> None:
         row = first.row
 
 
+def test_a_notice_says_the_same_when_its_finding_comes_again_after_a_decision() -> None:
+    row: SanctionRow | None = None
+    said: list[Consequences] = []
+    findings = (by_tally(), appeal("file"), appeal("uphold"))
+    for finding in findings:
+        said.append(act_on(row, finding, PACK))
+        row = said[-1].row
+    again = [act_on(row, finding, PACK) for finding in findings]
+    assert [c.notices for c in again] == [c.notices for c in said]
+    assert [c.review for c in again] == [c.review for c in said]
+
+
 def test_notices_have_different_ids() -> None:
     row: SanctionRow | None = None
     ids: list[str] = []

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,7 @@ PARTITIONS = {"messages": 2, "registry": 2, "reputation": 2, "single": 1}
 AT = 1_765_944_000_000
 SPAMMERS = ("01055501111", "01055502222", "01055503333")
 REPORTERS = 7
+ROAD = (("reports", "reports"), ("tally", "votes"), ("sanctions", "findings"))
 # Each run dies there. The last one of a report, of a vote and of a finding are among them.
 KILLS = (
     "reports:1:after-table-write",
@@ -162,7 +163,7 @@ class Bed:
         partitions = [p for p, _, _ in self.read(entity)]
         return {p: partitions.count(p) for p in partitions}
 
-    def settled(self) -> bool:
+    def settled(self, road: Sequence[tuple[str, str]] = ROAD) -> bool:
         """Whether every agent has come to the end of what it reads."""
         progress = [msgspec.json.decode(v, type=Progress) for _, _, v in self.read("progress")]
         for component, entity in (("reports", "reports"), ("tally", "votes"), ("sanctions", "findings"),

@@ -1,0 +1,79 @@
+"""Subjects on the command line: a person's number is typed in clear and goes no further than this process."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from streams.cli.shell import Shell
+from streams.errors import InputError
+
+if TYPE_CHECKING:
+    from streams.contracts.reputation import SanctionRow
+    from streams.engine.pack import Pack
+    from streams.engine.policy import Policies
+    from streams.replica.memory import MemoryReplica
+
+KINDS = ("sender", "account", "reseller", "relay", "campaign", "host", "pair")
+Subject = Annotated[
+    str,
+    typer.Argument(
+        help="kind:name, e.g. account:acct-901; a sender as displayed (sender:010-5550-1111) or as a notice names it.",
+        metavar="SUBJECT",
+    ),
+]
+
+
+class Standing(NamedTuple):
+    """A subject in the form that sanctions are keyed by, its row, the rules now, and the time in ms."""
+
+    subject: str
+    row: SanctionRow | None
+    pack: Pack
+    now_ms: int
+
+
+def standing_of(shell: Shell, text: str) -> Standing:
+    """What stands on Kafka about a subject. Raises InputError when the text names none, ConfigError, TopicError."""
+    from streams.cli.kafka import view_of
+
+    now_ms = time.time_ns() // 1_000_000
+    policies = _policies(shell)
+    connection = shell.connection()
+    subject = subject_of(shell, text, now_ms)
+    view = view_of(connection, ("policy", "sanctions"), only={subject, shell.settings.jurisdiction})
+    return Standing(subject, view.sanctions(subject), policies.at(view, now_ms).pack, now_ms)
+
+
+def subject_of(shell: Shell, text: str, now_ms: int) -> str:
+    """The subject as `sanctions` has it: a person's number under the state key, with the number's owner epoch."""
+    kind, _, name = text.partition(":")
+    if kind not in KINDS or not name:
+        raise InputError(f"{text!r} is no subject: write kind:name with one of {', '.join(KINDS)}.")
+    if kind != "sender" or name.startswith("~") or name.rpartition("#")[2].isdecimal():
+        return text
+    from streams.cli.kafka import view_of
+    from streams.engine.directing import case_of
+    from streams.engine.numberplan import block_key
+    from streams.engine.subjects import sender_subject
+    from streams.replica.memory import MemoryReplica
+
+    policies = _policies(shell)
+    empty: MemoryReplica = MemoryReplica()
+    sender = case_of(name, now_ms, empty, policies).sender
+    if sender.kind == "malformed":
+        raise InputError(f"{name!r} is no sender: write it as phones display it.")
+    wanted = {f"sender:{sender.key}"}
+    if sender.number is not None:
+        wanted |= {f"number:{sender.number}", block_key(sender.number)}
+    view = view_of(shell.connection(), ("registry", "policy"), only={*wanted, shell.settings.jurisdiction})
+    return sender_subject(case_of(name, now_ms, view, policies), shell.keys())
+
+
+def _policies(shell: Shell) -> Policies:
+    from streams.engine.policy import Policies
+    from streams.packs import shipped
+
+    return Policies(shipped(), shell.settings.jurisdiction)
