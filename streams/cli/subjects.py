@@ -52,8 +52,12 @@ def subject_of(shell: Shell, text: str, now_ms: int) -> str:
     kind, _, name = text.partition(":")
     if kind not in KINDS or not name:
         raise InputError(f"{text!r} is no subject: write kind:name with one of {', '.join(KINDS)}.")
-    if kind != "sender" or name.startswith("~") or name.rpartition("#")[2].isdecimal():
+    if kind != "sender" or name.startswith("~"):
         return text
+    head, hash_sign, epoch = name.rpartition("#")
+    if hash_sign and epoch.isdecimal():  # service codes hold a # of their own
+        return f"{subject_of(shell, f'{kind}:{head}', now_ms).rpartition('#')[0]}#{epoch}"
+    address = name if name.startswith("+") else name.rpartition(":")[2]  # kr:15881234 as well as 1588-1234
     from streams.cli.kafka import view_of
     from streams.engine.directing import case_of
     from streams.engine.numberplan import block_key
@@ -62,14 +66,14 @@ def subject_of(shell: Shell, text: str, now_ms: int) -> str:
 
     policies = _policies(shell)
     empty: MemoryReplica = MemoryReplica()
-    sender = case_of(name, now_ms, empty, policies).sender
+    sender = case_of(address, now_ms, empty, policies).sender
     if sender.kind == "malformed":
         raise InputError(f"{name!r} is no sender: write it as phones display it.")
     wanted = {f"sender:{sender.key}"}
     if sender.number is not None:
         wanted |= {f"number:{sender.number}", block_key(sender.number)}
     view = view_of(shell.connection(), ("registry", "policy"), only={*wanted, shell.settings.jurisdiction})
-    return sender_subject(case_of(name, now_ms, view, policies), shell.keys())
+    return sender_subject(case_of(address, now_ms, view, policies), shell.keys())
 
 
 def _policies(shell: Shell) -> Policies:

@@ -15,6 +15,7 @@ from streams.drill.simulation.world import POLICY, Epoch, World, feed_key, recor
 from streams.engine.attribution import ReportRefused
 from streams.engine.intake import InvalidEvent, read_message
 from streams.engine.registry import RowRefused
+from streams.engine.sanctioning import FindingRefused
 from streams.replay.embedded import Embedded
 
 
@@ -72,7 +73,10 @@ class Schedule:
         cluster, embedded = self._cluster, self._embedded
         cluster.now_ms = epoch.start_ms
         embedded.begin(epoch.number)
-        for stage in (self._feeds(epoch), self._directives(epoch), self._reports(epoch), self._messages(epoch)):
+        for stage in (
+            self._feeds(epoch), self._orders(epoch), self._directives(epoch), self._reports(epoch),
+            self._messages(epoch),
+        ):  # fmt: skip
             fed = False
             for _ in stage:
                 fed = True
@@ -95,6 +99,19 @@ class Schedule:
             self._cluster.log.append("directives", directive.reference.encode(), record(directive))
             if self.played.stepwise:
                 self._embedded.directive(directive)
+            yield
+        for appeal in epoch.appeals:
+            self._cluster.log.append("appeals", appeal.subject.encode(), record(appeal))
+            if self.played.stepwise:
+                with suppress(FindingRefused):
+                    self._embedded.appeal(appeal)
+            yield
+
+    def _orders(self, epoch: Epoch) -> Iterator[None]:
+        for order in epoch.orders:
+            self._cluster.log.append("findings", order.subject.encode(), record(order))
+            if self.played.stepwise:
+                self._embedded.order(order)
             yield
 
     def _reports(self, epoch: Epoch) -> Iterator[None]:
@@ -124,6 +141,8 @@ class Schedule:
     def _stream(self, epoch: Epoch) -> None:
         rng, cluster = self._rng, self._cluster
         cluster.now_ms = epoch.start_ms
+        for _ in self._orders(epoch):  # at once: nobody appeals before
+            pass
         stages = [*self._late, self._feeds(epoch), self._directives(epoch), self._reports(epoch)]
         last = epoch is self._world.epochs[-1]
         self._late = [s for s in stages if not last and epoch is not self._world.epochs[0] and rng.random() < 0.25]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from streams.contracts.appeals import Appeal
 from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue, key_of
 from streams.contracts.messages import Content, Message, Route, Sender
@@ -25,7 +26,9 @@ from streams.contracts.registry import (
     SenderRow,
 )
 from streams.contracts.reports import Directive, Report, Scope
+from streams.contracts.reputation import Finding
 from streams.drill.simulation.log import partition_of
+from streams.engine.sanctioning import person_id
 
 EPOCH_MS = 60_000
 BREAKER_MS = EPOCH_MS  # each is settled before the next is fed
@@ -43,6 +46,7 @@ PACK: dict[str, Any] = {
     "breaker": {"epoch_ms": BREAKER_MS, "min_failed": 1, "trial_ms": 0, "max_ms": 2 * BREAKER_MS},
     "terminated_grace_ms": 0,
     "ladder": {"temp_block_ms": 2 * EPOCH_MS},
+    "appeals": {"notice_ms": 0, "decide_ms": EPOCH_MS, "suspend_on_appeal": True},
     "thresholds": {"sender": _LIMITS, "account": _LIMITS, "campaign": {"count": _LIMITS["count"]}},
 }
 POLICY = PolicyRow(jurisdiction="kr", timeline=(PolicyEntry(profile="enforce", pack=PACK),))
@@ -52,7 +56,7 @@ BUSINESSES = ("15880001", "15880002", "15880003", "15880004")
 LOST = "15880005"
 PEOPLE = tuple(f"0105550{n:04d}" for n in range(1, 4))
 REPORTERS = tuple(f"82105551{n:04d}" for n in range(1, 7))
-TEXTS = ("win a prize", "your parcel waits")
+TEXTS = ("win a prize", "your parcel waits", "(광고) win a prize")
 
 
 class Sent(NamedTuple):
@@ -76,6 +80,8 @@ class Epoch:
     number: int
     feeds: list[Fed] = field(default_factory=list)
     directives: list[Directive] = field(default_factory=list)
+    orders: list[Finding] = field(default_factory=list)
+    appeals: list[Appeal] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     messages: list[Sent] = field(default_factory=list)
     garbage: int = 0  # reports that are none
@@ -99,6 +105,7 @@ class World:
         self._number = 0
         self._old: list[Fed] = []
         self._orders, self._ordered = 0, ""
+        self._desk, self._imposed = 0, list[Finding]()
         self.epochs = [Epoch(FIRST + n) for n in range(self.rng.randint(4, 6))]
         self._found(self.epochs[0])
         for epoch in self.epochs:
@@ -221,6 +228,10 @@ class World:
         self._old += [f for f in epoch.feeds if isinstance(f.value, SenderRow | AccountRow | NumberRow)]
         if rng.random() < 0.3:
             self._order(epoch)
+        if self._imposed and rng.random() < 0.6:
+            self._appeal(epoch, self._imposed.pop(0))
+        if rng.random() < 0.4:
+            self._impose(epoch)
         for _ in range(rng.choice((1, 2, 3, 5))):
             self._report(epoch)
         epoch.garbage = int(rng.random() < 0.1)
@@ -244,6 +255,35 @@ class World:
             )  # fmt: skip
         self._ordered = order.subject
         epoch.directives += [order] * self.rng.choice((1, 1, 2))
+
+    def _impose(self, epoch: Epoch) -> None:
+        """A person at the carrier sanctions somebody; sometimes without need for hurry and without notice."""
+        rng, at = self.rng, epoch.start_ms + 2000
+        self._desk += 1
+        reference = f"desk-{self._desk}"
+        order = Finding(
+            subject=rng.choice(("account:acct-1", "sender:kr:15880001#0", "sender:kr:15880002#0")),
+            finding_id=person_id("carrier", reference), source="person", step=rng.choice(("BLOCK", "THROTTLE")),
+            share_permille=500, from_ms=at, recorded_at_ms=at, reason="PROHIBITED_CONTENT", reference=reference,
+            version=1, urgent="it goes on", scope=Scope(purpose=rng.choice((None, None, "advertising"))),
+        )  # fmt: skip
+        epoch.orders += [order] * rng.choice((1, 1, 2))
+        self._imposed.append(order)
+
+    def _appeal(self, epoch: Epoch, order: Finding) -> None:
+        """Filed, and often decided at once; sometimes it names nothing, comes twice or is not theirs to decide."""
+        rng, at = self.rng, epoch.start_ms + 3000
+        filed = Appeal(
+            appeal_id=f"appeal-{order.reference}", act="file", subject=order.subject, evidence="e",
+            sanction_id="nothing" if rng.random() < 0.1 else order.finding_id, recorded_at_ms=at,
+        )  # fmt: skip
+        epoch.appeals += [filed] * rng.choice((1, 1, 2))
+        if rng.random() < 0.7:
+            answered = msgspec.structs.replace(
+                filed, act=rng.choice(("uphold", "refuse")), evidence="g", recorded_at_ms=at + 1000,
+                authority=rng.choice(("carrier", "carrier", "carrier", "somebody")),
+            )  # fmt: skip
+            epoch.appeals += [answered] * rng.choice((1, 1, 2))
 
     def _report(self, epoch: Epoch) -> None:
         """About a message of an epoch before; sometimes of a group, spoofed, twice under one id, or no spam."""

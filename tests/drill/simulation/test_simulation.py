@@ -10,6 +10,8 @@ from streams.drill.simulation.report import quiet
 from streams.drill.simulation.schedule import Played, play
 
 SEEDS = range(100)
+COUNTED = ("votes", "findings", "sanctions", "feeds.dead", "messages.dead", "reports.dead")
+APPEALS = ("appeals", "notices", "reviews", "findings.dead")
 
 
 def test_no_schedule_breaks_an_invariant() -> None:
@@ -41,13 +43,14 @@ def test_schedules_are_not_vacuous() -> None:
             seen["aborted"] += log.aborted
             for what in played.cluster.happened:
                 seen[what.split()[1]] += 1
-            for entity in ("votes", "findings", "sanctions", "feeds.dead", "messages.dead", "reports.dead"):
+            for entity in (*COUNTED, *APPEALS):
                 seen[entity] += len(log.every(entity))
             seen["reliefs"] += sum(b'"source":"breaker"' in (r.value or b"") for _, r in log.every("findings"))
     wanted = {
         "stepwise": 5, "streaming": 15, "aborted": 10, "arm": 40, "refuse": 5, "kill": 10, "stall": 5, "shuffle": 10,
         "move": 5, "compact": 10, "votes": 200, "findings": 100, "sanctions": 40, "feeds.dead": 5,
-        "messages.dead": 5, "reports.dead": 5, "reliefs": 5,
+        "messages.dead": 5, "reports.dead": 5, "reliefs": 5, "appeals": 20, "notices": 60, "reviews": 10,
+        "findings.dead": 3,
     }  # fmt: skip
     assert {what: seen[what] for what, least in wanted.items() if seen[what] < least} == {}
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.contracts.appeals import Review
 from streams.contracts.reports import Directive
 from streams.contracts.reputation import WATERMARK, Finding, SanctionRow, Traffic, Vote
-from streams.drill.simulation.checks import pairs
+from streams.drill.simulation.checks import appeals, pairs
 from streams.drill.simulation.checks.traffic import closed_through, delivered, traffic
 from streams.drill.simulation.checks.votes import votes
 from streams.drill.simulation.cluster import KEYS, policies
@@ -19,8 +20,9 @@ from streams.drill.simulation.world import POLICY, record
 from streams.engine.consequences import act_on
 from streams.engine.directing import direct
 from streams.engine.policy import Policy
+from streams.engine.reputation import LABELLED
 from streams.engine.tally import Tally, effective_epoch
-from streams.engine.tallying import on_closed, on_traffic, on_vote
+from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
 from streams.replica.changes import Change
 from streams.replica.memory import MemoryReplica
 
@@ -43,12 +45,13 @@ def check(played: Played) -> None:
     view = MemoryReplica()
     view.apply([Change("policy", 0, 0, "kr", record(POLICY))])
     policy = policies().at(view, 2**53)
-    model = _model(played, policy)
+    heard = appeals.heard(cluster.log, policy)
+    model = _model(played, policy, heard.reviews)
     _tallies(played, tallies, model)
     _findings(cluster.log, model)
     states, told = pairs.model(played, policy)
     pairs.tables(_newest(cluster.log, "agents.breaker.changelog"), states)
-    _sanctions(played, model, view, policy, told)
+    appeals.check(played, _sanctions(played, model, view, policy, (heard, told)), heard)
 
 
 def _newest(log: Log, entity: str) -> dict[bytes, bytes]:
@@ -68,8 +71,8 @@ def _stores(played: Played) -> None:
                     raise Broken(f"changelog: {table.name}[{partition}] of {agent.name} differs from its changelog")
 
 
-def _model(played: Played, policy: Policy) -> dict[str, Tally]:
-    """All traffic, then all votes in the order of their epochs, then every epoch closed."""
+def _model(played: Played, policy: Policy, reviews: list[Review]) -> dict[str, Tally]:
+    """All traffic, then all votes in the order of their epochs, then all reviews, then every epoch closed."""
     model: dict[str, Tally] = {}
     deltas: dict[str, list[Traffic]] = defaultdict(list)
     for _, delta in traffic(played):
@@ -79,12 +82,15 @@ def _model(played: Played, policy: Policy) -> dict[str, Tally]:
     for vote in votes(played):
         cast[vote.subject].append(vote)
     through = closed_through(played)
-    for subject in deltas.keys() | cast.keys():
+    for subject in deltas.keys() | cast.keys() | {r.subject for r in reviews}:
         tally = model[subject] = Tally(subject=subject)
         for delta in deltas[subject]:
             on_traffic(tally, delta, policy, NEVER)
         for vote in sorted(cast[subject], key=lambda v: (effective_epoch(v, policy.pack), v.report_id)):
             on_vote(tally, vote, policy, NEVER)
+        for review in reviews:
+            if review.subject == subject:
+                on_review(tally, review, policy, NEVER)
         on_closed(tally, policy, through)
     return model
 
@@ -97,12 +103,12 @@ def _tallies(played: Played, tallies: dict[str, Tally], model: dict[str, Tally])
         sums[subject] += number
     for subject, tally in tallies.items():
         wanted = model[subject]
-        for field in ("voters", "epochs", "delivered", "recent", "applied"):
+        for field in ("voters", "epochs", "delivered", "recent", "applied", "cleared"):
             if getattr(tally, field) != getattr(wanted, field):
                 raise Broken(
                     f"tallies: {field} of {subject}: {getattr(tally, field)}, the model has {getattr(wanted, field)}"
                 )
-        if sum(tally.delivered.get("d", {}).values()) != sums[subject]:
+        if not subject.startswith(LABELLED) and sum(tally.delivered.get("d", {}).values()) != sums[subject]:
             raise Broken(f"tallies: {subject} has {tally.delivered}, the decisions say {sums[subject]}")
         if _by_id(tally.findings) != _by_id(wanted.findings):
             raise Broken(f"tallies: findings of {subject}: {tally.findings}, the model has {wanted.findings}")
@@ -135,14 +141,17 @@ def _findings(log: Log, model: dict[str, Tally]) -> None:
 
 
 def _sanctions(
-    played: Played, model: dict[str, Tally], view: MemoryReplica, policy: Policy, told: list[Finding]
-) -> None:  # fmt: skip
+    played: Played, model: dict[str, Tally], view: MemoryReplica, policy: Policy,
+    others: tuple[appeals.Heard, list[Finding]],
+) -> dict[str, SanctionRow]:  # fmt: skip
+    """Rows of all findings: the model's, of orders, and of others (persons and appeals, the breaker)."""
+    heard, told = others
     log = played.cluster.log
     rows: dict[str, SanctionRow] = {}
     found = [f for tally in model.values() for f in tally.findings]
     rules = policies()
     found += [direct(_DIRECTIVE.decode(r.value or b""), view, rules, KEYS) for _, r in log.every("directives")]
-    for finding in (*sorted(found, key=lambda f: f.releases is not None), *told):
+    for finding in (*heard.orders, *sorted(found, key=lambda f: f.releases is not None), *heard.appeals, *told):
         rows[finding.subject] = act_on(rows.get(finding.subject), finding, policy.pack).row
     for entity in ("sanctions", "sanctions.history"):
         newest = {key.decode(): _ROW.decode(value) for key, value in _newest(log, entity).items()}
@@ -155,3 +164,4 @@ def _sanctions(
     history = {(r.key, r.value) for _, r in log.every("sanctions.history")}
     if written != history:
         raise Broken(f"sanctions: {len(written ^ history)} versions stand in the topic or in its history only")
+    return rows

@@ -11,6 +11,7 @@ from streams.contracts.reputation import WATERMARK, Traffic
 from streams.drill.simulation.checks.decisions import decisions
 from streams.drill.simulation.errors import Broken
 from streams.drill.simulation.world import EPOCH_MS
+from streams.engine.reputation import LABELLED
 from streams.engine.subjects import clear_subjects
 
 if TYPE_CHECKING:
@@ -20,9 +21,11 @@ _DECODER = msgspec.json.Decoder(Traffic)
 
 
 def delivered(played: Played) -> Counter[tuple[str, int]]:
-    """(subject, epoch) → messages allowed on the termination leg, from the decisions."""
+    """(subject, epoch) → messages allowed on the termination leg, and labelled texts, from the decisions."""
     sums: Counter[tuple[str, int]] = Counter()
     for _, _, decision in decisions(played):
+        if decision.advertised is not None:
+            sums[LABELLED + decision.advertised, decision.event_time_ms // EPOCH_MS] += 1
         if decision.verdict == "ALLOW" and decision.leg == "termination":
             for subject in clear_subjects(decision):
                 sums[subject, decision.event_time_ms // EPOCH_MS] += 1

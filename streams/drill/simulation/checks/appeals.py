@@ -1,0 +1,92 @@
+"""Appeals: each is heard once, each notice says one thing, and what is overdue was said to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from streams.contracts.appeals import Closed, Notice, Review
+from streams.contracts.reputation import Finding, SanctionRow
+from streams.drill.simulation.errors import Broken
+from streams.drill.simulation.log import Log
+from streams.drill.simulation.world import EPOCH_MS
+from streams.engine.appealing import open_appeals
+from streams.engine.consequences import act_on, overdue
+from streams.engine.policy import Policy
+from streams.engine.sanctioning import FindingRefused
+
+if TYPE_CHECKING:
+    from streams.drill.simulation.schedule import Played
+
+_FINDING = msgspec.json.Decoder(Finding)
+_NOTICE = msgspec.json.Decoder(Notice)
+_REVIEW = msgspec.json.Decoder(Review)
+_CLOSED = msgspec.json.Decoder(Closed)
+
+
+class Heard(NamedTuple):
+    """Persons' orders and appeals that count, in the order of the log, and what they come to."""
+
+    orders: list[Finding]
+    appeals: list[Finding]
+    notices: dict[str, Notice]
+    reviews: list[Review]
+
+
+def heard(log: Log, policy: Policy) -> Heard:
+    """Each finding of a person or an appeal once, as it came first, on rows that hold nothing else."""
+    found: dict[str, Finding] = {}
+    for _, record in log.every("findings"):
+        finding = _FINDING.decode(record.value or b"")
+        if finding.source in ("person", "appeal"):
+            found.setdefault(finding.finding_id, finding)
+    made = Heard([], [], {}, [])
+    rows: dict[str, SanctionRow] = {}
+    for finding in found.values():
+        try:
+            done = act_on(rows.get(finding.subject), finding, policy.pack)
+        except FindingRefused:
+            continue
+        rows[finding.subject] = done.row
+        (made.orders if finding.source == "person" else made.appeals).append(finding)
+        made.notices.update({n.notice_id: n for n in done.notices})
+        made.reviews.extend([] if done.review is None else [done.review])
+    return made
+
+
+def check(played: Played, rows: dict[str, SanctionRow], heard: Heard) -> None:
+    """Notices and reviews on the topics are the model's."""
+    log = played.cluster.log
+    said: dict[str, Notice] = {}
+    for _, record in log.every("notices"):
+        notice = _NOTICE.decode(record.value or b"")
+        first = said.setdefault(notice.notice_id, notice)
+        if first != notice and first.reason == notice.reason:  # a longer window may be found later
+            raise Broken(f"appeals: two notices under one id: {notice} and {first}")
+    wanted = {**heard.notices, **_overdue(log, rows)}
+    for name, notice in wanted.items():
+        if said.get(name) != notice:
+            raise Broken(f"appeals: {said.get(name)} was said, the model has {notice}")
+    late = {name for name, notice in said.items() if notice.kind == "appeal_overdue"} - wanted.keys()
+    decided = {(a.appeal_id) for row in rows.values() for e in row.timeline for a in e.appeals if a.outcome is not None}
+    if any(said[name].appeal_id not in decided for name in late):
+        raise Broken(f"appeals: {late} were said to be overdue and are not")
+    reviews = {(r := _REVIEW.decode(record.value or b"")).review_id: r for _, record in log.every("reviews")}
+    if reviews != {r.review_id: r for r in heard.reviews}:
+        raise Broken(f"appeals: reviews are {reviews}, the model has {heard.reviews}")
+
+
+def _overdue(log: Log, rows: dict[str, SanctionRow]) -> dict[str, Notice]:
+    """What must have been said to be overdue: due in an epoch that its own partition was told is closed."""
+    closed: dict[int, int] = {}
+    for partition, record in log.every("epochs"):
+        closed[partition] = max(closed.get(partition, 0), _CLOSED.decode(record.value or b"").epoch)
+    where = {(record.key or b"").decode(): partition for partition, record in log.every("sanctions")}
+    found: dict[str, Notice] = {}
+    for subject, row in rows.items():
+        for entry, appeal in open_appeals(row):
+            if appeal.decide_by_ms <= (closed.get(where[subject], 0) + 1) * EPOCH_MS:
+                notice = overdue(subject, entry, appeal)
+                found[notice.notice_id] = notice
+    return found
