@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import typer
 
 from streams.cli.shell import Json, Shell, answer, iso, no, out, shell_of
@@ -20,6 +19,8 @@ def case(ctx: typer.Context, subject: Subject, json: Json = False) -> None:
     From the topics, as far as their retention goes. Reporters are counted, never shown. Ends with 1 when nothing is
     known.
     """
+    import msgspec
+
     from streams.replay.casefile import case_file
 
     shell = shell_of(ctx)
@@ -35,6 +36,8 @@ def case(ctx: typer.Context, subject: Subject, json: Json = False) -> None:
 
 def _sources(shell: Shell, subject: str) -> Sources:
     """All records about the subject. Raises TopicError."""
+    import msgspec
+
     from streams.cli.kafka import read_to_end
     from streams.contracts.topics import RECORDS
     from streams.replay.casefile import Sources

@@ -12,10 +12,12 @@ from streams.cli.main import app
 from tests.cli.tool import dualblock
 
 COMMANDS = {
+    "appeal", "case", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
 }  # fmt: skip
 GROUPS = {
+    "appeal": {"file", "decide"}, "notices": {"resolve"}, "sanction": {"impose", "lift"},
     "reports": {"import", "listen", "erase"},
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
