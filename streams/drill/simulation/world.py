@@ -56,7 +56,7 @@ BUSINESSES = ("15880001", "15880002", "15880003", "15880004")
 LOST = "15880005"
 PEOPLE = tuple(f"0105550{n:04d}" for n in range(1, 4))
 REPORTERS = tuple(f"82105551{n:04d}" for n in range(1, 7))
-TEXTS = ("win a prize", "your parcel waits", "(광고) win a prize")
+TEXTS = ("win a prize", "your parcel waits")
 
 
 class Sent(NamedTuple):
@@ -98,7 +98,7 @@ class World:
     """
 
     def __init__(self, seed: int, counts: dict[str, int]) -> None:
-        self.rng = Random(f"{seed}/world")
+        self.rng, self._fair = Random(f"{seed}/world"), Random(f"{seed}/fair")
         self.counts = counts
         self._versions: dict[str, int] = {}
         self._said: list[tuple[int, Message]] = []
@@ -228,9 +228,9 @@ class World:
         self._old += [f for f in epoch.feeds if isinstance(f.value, SenderRow | AccountRow | NumberRow)]
         if rng.random() < 0.3:
             self._order(epoch)
-        if self._imposed and rng.random() < 0.6:
+        if self._imposed and self._fair.random() < 0.6:
             self._appeal(epoch, self._imposed.pop(0))
-        if rng.random() < 0.4:
+        if self._fair.random() < 0.4:
             self._impose(epoch)
         for _ in range(rng.choice((1, 2, 3, 5))):
             self._report(epoch)
@@ -258,7 +258,7 @@ class World:
 
     def _impose(self, epoch: Epoch) -> None:
         """A person at the carrier sanctions somebody; sometimes without need for hurry and without notice."""
-        rng, at = self.rng, epoch.start_ms + 2000
+        rng, at = self._fair, epoch.start_ms + 2000
         self._desk += 1
         reference = f"desk-{self._desk}"
         order = Finding(
@@ -272,7 +272,7 @@ class World:
 
     def _appeal(self, epoch: Epoch, order: Finding) -> None:
         """Filed, and often decided at once; sometimes it names nothing, comes twice or is not theirs to decide."""
-        rng, at = self.rng, epoch.start_ms + 3000
+        rng, at = self._fair, epoch.start_ms + 3000
         filed = Appeal(
             appeal_id=f"appeal-{order.reference}", act="file", subject=order.subject, evidence="e",
             sanction_id="nothing" if rng.random() < 0.1 else order.finding_id, recorded_at_ms=at,
@@ -324,10 +324,13 @@ class World:
             event_id=f"e{self._number}", producer="p", event_time_ms=at, ingested_at_ms=at, leg="termination",
             channel="mo" if person else "mt", traffic_class="p2p" if person else "a2p", sender=Sender(address=address),
             origin_number=None if not person else rng.choice((address, address, "01055509999")),
-            recipient=rng.choice(REPORTERS), route=route, content=Content(text=rng.choice(TEXTS)),
+            recipient=rng.choice(REPORTERS), route=route, content=Content(text=self._label() + rng.choice(TEXTS)),
         )  # fmt: skip
         self._said.append((epoch.number, message))
         epoch.messages += [Sent(key.encode(), _encode(message))] * (2 if rng.random() < 0.05 else 1)
+
+    def _label(self) -> str:
+        return "(광고) " if self._fair.random() < 0.2 else ""
 
     def _close(self, epoch: Epoch) -> None:
         """One message into every partition of decisions, so that the epochs before are over everywhere."""
