@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import BlockRow, BlockStates, SenderEntry, SenderRow
-from streams.contracts.reputation import SanctionEntry, SanctionRow
+from streams.contracts.reputation import AppealState, SanctionEntry, SanctionRow
 from streams.contracts.topics import TOPICS
 from streams.pipeline.assignment import NEVER, Assignment
 from streams.pipeline.commit import CommitPolicy
@@ -140,6 +141,14 @@ def sanctions(*entries: SanctionEntry) -> SanctionRow:
 
 FIRST = SenderEntry(version=1, from_ms=100, recorded_at_ms=50)
 S1 = SanctionEntry(sanction_id="1", step="WARN", reason="R", from_ms=100, recorded_at_ms=50, to_ms=900)
+
+
+def appealed(**over: int) -> SanctionRow:
+    """S1 with an appeal filed at 200."""
+    state = AppealState(appeal_id="a", filed_at_ms=200, decide_by_ms=400, **over)  # type: ignore[arg-type]  # times
+    return sanctions(msgspec.structs.replace(S1, appeals=(state,)))
+
+
 BLOCK = BlockRow(key="block:+8210", current=BlockStates(generation="g", as_of_ms=70, states=""))
 
 
@@ -158,6 +167,9 @@ BLOCK = BlockRow(key="block:+8210", current=BlockStates(generation="g", as_of_ms
         (None, BLOCK, 70),
         (None, sanctions(S1), 100),
         (sanctions(S1), sanctions(S1, SanctionEntry(sanction_id="2", step="WARN", reason="R", from_ms=5)), 5),
+        (sanctions(S1), appealed(), NEVER_MS),
+        (sanctions(S1), appealed(paused_from_ms=300), 300),
+        (appealed(paused_from_ms=300), appealed(paused_from_ms=300, paused_to_ms=500), 500),
         (None, beats((10, 20)), 10),
         (beats((10, 20)), beats((10, 30)), 20),
         (beats((10, 20)), beats((10, 20), (40, 50)), 40),
