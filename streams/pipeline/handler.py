@@ -18,6 +18,10 @@ from streams.telemetry.metrics import count, gauge
 
 log = structlog.get_logger()
 
+#: A batch is cut when its transaction has been open for so long. On a machine that gives us a twentieth of a core a
+#: whole batch takes longer than a transaction may (10 s): fenced, started again, and fenced again, for ever.
+LONG_S = 0.5
+
 #: Errors of the consumer that waiting does not mend.
 _HOPELESS = frozenset(
     {
@@ -39,13 +43,18 @@ class Handler:
         self.since_s = 0.0
         self._waiting: dict[int, Callable[[], bool]] = {}  # partitions paused at a record that must wait
 
-    def handle(self, batch: list[Message], consumer: Consumer) -> None:
-        """Hand each record to the step and write its outputs. Raises what `Transaction.write` does."""
+    def handle(self, batch: list[Message], consumer: Consumer) -> list[Message]:
+        """Hand each record to the step and write its outputs; answers what is left for the next transaction.
+
+        Raises what `Transaction.write` does.
+        """
         handle, write, fuse = self._step.handle, self._tx.write, self._fuse
         positions, ended, pending = self._parts.positions, self._parts.ended, self._parts.pending
         if not self.pending:
             self.since_s = time.monotonic()
-        for message in batch:
+        for number, message in enumerate(batch):
+            if self.pending and time.monotonic() - self.since_s >= LONG_S:
+                return batch[number:]
             error = message.error()
             if error is not None:
                 self._event(error, message)
@@ -82,6 +91,7 @@ class Handler:
                 continue
             if fuse.watching():
                 fuse.good(partition)
+        return []
 
     def _put_off(self, consumer: Consumer, record: Input, later: NotYet, before: int | None) -> None:
         """As if the record had not been read: nothing of it is in the transaction, and nothing behind it is handled."""

@@ -136,7 +136,7 @@ class Loop:
 
     def _work(self, batch: list[Message]) -> None:
         if batch:
-            self._handler.handle(batch, self._consumer)
+            self._carried = self._handler.handle(batch, self._consumer)
             self._crash("after-produce")
         if self._handler.pending:
             waited_ms = int((time.monotonic() - self._handler.since_s) * 1000)
@@ -179,11 +179,14 @@ class Loop:
 
     def _consume(self) -> list[Message]:
         carried, self._carried = self._carried, []
+        if carried:  # first what is here; the group is served all the same
+            more = self._consumer.poll(0)
+            return carried if more is None else [*carried, more]
         first = self._consumer.poll(_QUIET_S if self._handler.pending else self._settings.poll_s)
         if first is None:
-            return carried
+            return []
         # consume() waits out its whole timeout unless the batch is full, hence the poll before it and the 0.
-        return [*carried, first, *self._consumer.consume(self._settings.batch - 1, 0)]
+        return [first, *self._consumer.consume(self._settings.batch - 1, 0)]
 
     # -- transactions --------------------------------------------------------------------------------------------
 
