@@ -34,8 +34,9 @@ def without_label(text: str, rules: Advertising) -> str | None:
     The label is the first thing in the text, after what networks put before it (`rules.before_label`). Written with
     spaces or in full width it is still the label; with other signs between its letters it is not.
     """
-    if not rules.labels:
-        return None
+    begun = folded(text)[:_HEAD]
+    if not any([letter in begun for letter in _first_letters(rules.labels)]):
+        return None  # most texts
     head, rest = squeezed(text[:_HEAD]), 0
     for prefix in rules.before_label:
         begin = squeezed(prefix)
@@ -56,6 +57,11 @@ def advertised(text: str, rules: Advertising) -> str | None:
     """
     rest = without_label(text, rules)
     return None if rest is None else fingerprint(rest)
+
+
+@lru_cache(maxsize=64)
+def _first_letters(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({squeezed(label)[:1] for label in labels}))
 
 
 @lru_cache(maxsize=1 << 10)

@@ -122,7 +122,8 @@ class Decider:
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
         rests = grounds(case, checks, bool(stopped), self.policies)
-        checks, content = rests.checks, content_checks(case, keys, route_passes, self.lists.at(case.view, pack))
+        checks, lists = rests.checks, self.lists.at(case.view, pack)
+        content = content_checks(case, keys, route_passes, lists, linked)
         objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
         objections += objections_of(content, case.policy)
         if rests.relieved:

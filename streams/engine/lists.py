@@ -51,7 +51,8 @@ def key_of_list(jurisdiction: str, name: str) -> str:
 
 def plain_form(text: str) -> str:
     """How patterns see a text: NFKC, casefold, invisible signs out, white space as one blank."""
-    return " ".join(folded(text).translate(INVISIBLE).split())
+    found = folded(text)
+    return " ".join((found if found.isascii() else found.translate(INVISIBLE)).split())
 
 
 def listed_form(text: str) -> str:
@@ -128,13 +129,26 @@ def _search(content: ContentList) -> Searcher | None:
     return searcher(tuple(item.text for item in content.patterns)) if content.patterns else None
 
 
+def _searches(lists: tuple[ContentList, ...]) -> list[tuple[list[tuple[int, str]], Searcher]]:
+    """All patterns as one search where that is possible, else list by list; with list and entry of each pattern."""
+    places = [(n, item.id) for n, held in enumerate(lists) for item in held.patterns]
+    if not places:
+        return []
+    try:
+        return [(places, searcher(tuple(item.text for held in lists for item in held.patterns)))]
+    except PatternRefused:  # together too many; each list was checked by itself
+        alone = ((n, held, _search(held)) for n, held in enumerate(lists))
+        return [([(n, item.id) for item in held.patterns], search) for n, held, search in alone if search is not None]
+
+
 class Compiled:
     """Some lists, searched as one. missing: names of those that the pack asks for and that are not here."""
 
     def __init__(self, lists: tuple[ContentList, ...], missing: tuple[str, ...]) -> None:
         self.missing = missing
+        self._first_end_ms = min((held.expires_ms for held in lists), default=2**53)
         self._lists = lists
-        self._searches = [(n, search) for n, held in enumerate(lists) if (search := _search(held)) is not None]
+        self._searches = _searches(lists)
         phrases: dict[str, list[tuple[int, ListItem]]] = {}
         for number, held in enumerate(lists):
             for item in held.phrases:
@@ -147,6 +161,10 @@ class Compiled:
             automaton.make_automaton()
             self._automaton = automaton
 
+    def whole(self, e_ms: int) -> bool:
+        """Whether every list that the pack asks for is here and current at e."""
+        return e_ms < self._first_end_ms and not self.missing
+
     def expired(self, e_ms: int) -> tuple[str, ...]:
         """Names of the lists that have run out at e."""
         return tuple(held.name for held in self._lists if held.expires_ms <= e_ms)
@@ -154,16 +172,17 @@ class Compiled:
     def find(self, text: str, e_ms: int) -> list[Found]:
         """Every list that is current at e and holds something of the text, in the pack's order."""
         plain = plain_form(text)
-        form = _closed(plain)
         found: dict[int, str] = {}
         if self._automaton is not None:
+            form = _closed(plain)
             for end, (length, entries) in self._automaton.iter(form):
                 if _whole(form, end + 1 - length, end + 1):
                     for number, item in entries:
                         found.setdefault(number, item.id)
-        for number, search in self._searches:
-            if number not in found and (hits := search.all(plain)):
-                found[number] = self._lists[number].patterns[hits[0]].id
+        for places, search in self._searches:
+            for hit in search.all(plain):
+                number, entry = places[hit]
+                found.setdefault(number, entry)
         return [
             Found(self._lists[n].name, self._lists[n].category, found[n])
             for n in sorted(found)

@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent")
+NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -115,3 +115,8 @@ def test_real_texts_are_read_where_they_are_named(tmp_path: Path) -> None:
     lines = lines_of("bench.fingerprint", "--texts", str(texts))
     assert str(texts) not in "".join(lines)
     assert any(line.startswith("false merges") for line in lines)
+
+
+def test_what_content_costs_is_said_part_by_part() -> None:
+    lines = lines_of("bench.content", "--messages", str(MIN_MESSAGES))
+    assert len([line for line in lines if line.endswith("µs per message")]) == 4

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from streams.engine.advertising import is_advertisement
 from streams.engine.case import Case
 from streams.engine.content import advertising, categories, links
 from streams.engine.content.seen import Seen
@@ -23,15 +24,20 @@ CHECKS: tuple[tuple[str, ContentCheck], ...] = (
 )
 
 
-def content_checks(case: Case, keys: Keys, route_passes: bool, lists: Compiled) -> list[Check]:
-    """Ask every content check. Our own error is UNKNOWN with CHECK_FAILED, never a block."""
-    answers: list[Check] = []
+def content_checks(
+    case: Case, keys: Keys, route_passes: bool, lists: Compiled, linked: tuple[str, ...] = ()
+) -> list[Check]:  # fmt: skip
+    """Ask every content check. linked: `host:` subjects of the text. Our own error is CHECK_FAILED, never a block."""
+    message, answers = case.message, list[Check]()
     try:
         found = categories.found_in(case, lists, route_passes)
+        named = [f.category for f in found]
+        advertised = is_advertisement(message.purpose, message.content.text, case.pack.advertising, named)
     except Exception as error:  # any error of ours: the message must not pay for it
-        found = []
-        answers.append(_failed(categories.NAME, error))
-    seen = Seen(keys, route_passes, lists, found)
+        return [_failed(categories.NAME, error)]
+    if not (found or linked or advertised) and lists.whole(case.e_ms):
+        return answers  # most messages
+    seen = Seen(keys, route_passes, lists, found, linked, bool(advertised))
     for name, function in CHECKS:
         try:
             answer = function(case, seen)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from streams.contracts.decisions import Evidence
 from streams.contracts.registry import ConsentEntry
-from streams.engine.advertising import is_advertisement, squeezed, without_label
+from streams.engine.advertising import squeezed, without_label
 from streams.engine.case import Case, Read
 from streams.engine.content.seen import Seen
 from streams.engine.local import minute_named, minute_of_day, within
@@ -24,9 +24,9 @@ UNLABELLED, NO_OPT_OUT, QUIET, NO_CONSENT = (
 
 def check(case: Case, seen: Seen) -> Check | None:
     """FAIL AD_LABEL_MISSING, AD_OPT_OUT_MISSING, AD_QUIET_HOURS, AD_WITHOUT_CONSENT; each that holds is named."""
-    rules, text = case.pack.advertising, case.message.content.text
-    if not is_advertisement(case.message.purpose, text, rules, [f.category for f in seen.found]):
+    if not seen.advertised:
         return None
+    rules, text = case.pack.advertising, case.message.content.text
     failed: dict[str, Evidence] = {}
     if rules.labels and without_label(text, rules) is None:
         failed[UNLABELLED] = "label"

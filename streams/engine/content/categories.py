@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.engine.case import Case
-from streams.engine.lists import Compiled, Found
+from streams.engine.lists import NOTHING, Compiled, Found
 from streams.engine.outcome import Check
 
 NAME = "categories"
@@ -18,6 +18,8 @@ CODES = {
 
 def found_in(case: Case, lists: Compiled, route_passes: bool) -> list[Found]:
     """The lists that the text is on. What claims a false identity is not asked of a sender whose route proves his."""
+    if lists is NOTHING:
+        return []
     found = lists.find(case.message.content.text, case.e_ms)
     return [f for f in found if not (route_passes and f.category in case.pack.proved_exempt)]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from streams.engine.case import Case
 from streams.engine.content.seen import Seen
-from streams.engine.hosts import host_subjects
 from streams.engine.outcome import Check
 
 NAME = "links"
@@ -17,7 +16,7 @@ def check(case: Case, seen: Seen) -> Check | None:
     """FAIL HOST_REPORTED. A sender whose route binding proves him answers for his links himself."""
     if seen.route_passes:
         return None
-    for subject in host_subjects(case.message.content.text, case.pack.shared_hosts):
+    for subject in seen.linked:
         warned = [entry for entry in case.sanctions(subject) if entry.step != "OBSERVE"]
         if warned:
             first = min(warned, key=lambda entry: (entry.from_ms, entry.sanction_id))
