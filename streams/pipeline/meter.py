@@ -16,11 +16,11 @@ import msgspec
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.reputation import WATERMARK, PairTraffic, Traffic
-from streams.engine.epochs import epoch_of
 from streams.engine.metering import Pairs, Sums, metered, paired
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.replicator import Replicator
 from streams.pipeline.step import Input, InvalidRecord, Output
+from streams.pipeline.watermarks import Watermarks
 
 #: A commit writes a record for each subject in it, which a tally agent has to read: fewer, larger transactions.
 POLICY = CommitPolicy(max_records=100_000, max_ms=1000, at_end_ms=100)
@@ -61,7 +61,7 @@ class Meter:
         self._next: dict[int, int] = {}
         self._said: dict[int, int] = {}  # watermark on the topic, by partition
         self._saying: dict[int, int] = {}  # in the open transaction
-        self._heard_ms = 0  # wall clock of the last records
+        self._marks = Watermarks(self.newest_ms, epoch_ms_at)
 
     def catch_up(self) -> bool:
         return True if self._replicator is None else self._replicator.catch_up()
@@ -88,7 +88,7 @@ class Meter:
         if self._replicator is not None:
             self._replicator.check()
         outputs: list[Output] = []
-        self._heard_ms = now_ms
+        self._marks.heard(now_ms)
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
             first, sums, pairs = self._open.get(partition) or _Open(next_offset, {}, {})
@@ -117,12 +117,12 @@ class Meter:
             yield Output("pairs", subject.encode("utf-8", "replace"), self._encode(delta))
 
     def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
-        self._heard_ms = self._heard_ms or now_ms
+        self._marks.waiting(now_ms)
         return [output for partition in sorted(ended) for output in self._watermark(partition, True, now_ms)]
 
     def _watermark(self, partition: int, at_end: bool, now_ms: int) -> list[Output]:
         """The last epoch that is wholly metered, to every partition of `traffic`; nothing while it stays the same."""
-        epoch = self._closed(partition, at_end, now_ms)
+        epoch = self._marks.closed(partition, at_end, now_ms)[0]
         if epoch <= self._said.get(partition, -1):
             return []
         self._saying[partition] = epoch
@@ -137,21 +137,6 @@ class Meter:
         )
         key, value = f"{WATERMARK}:{partition}".encode(), self._encode(mark)
         return [Output("traffic", key, value, target) for target in range(self._traffic_partitions)]
-
-    def _closed(self, partition: int, at_end: bool, now_ms: int) -> int:
-        """The last epoch that is over for a partition: the one before its newest event.
-
-        While nothing is left to read anywhere (`idle`), the one before the newest event of any partition: an end that
-        was told a while ago proves nothing beside records of another partition that have come since. Only a meter that
-        has heard nothing for two epochs believes the wall clock: traffic of the past (a replay, a backlog) must not be
-        closed because it is past.
-        """
-        newest = max(self.newest_ms.values(), default=0) if at_end else self.newest_ms.get(partition, 0)
-        epoch = epoch_of(newest, self._epoch_ms_at(newest)) - 1
-        epoch_ms = self._epoch_ms_at(now_ms)
-        if at_end and now_ms - self._heard_ms >= 2 * epoch_ms:
-            epoch = max(epoch, epoch_of(now_ms, epoch_ms) - 2)
-        return epoch
 
     def committed(self) -> None:
         self._said.update(self._saying)
