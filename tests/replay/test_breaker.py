@@ -123,7 +123,24 @@ def test_at_the_packs_maximum_it_blocks() -> None:
     assert said == ["LABEL TRIAL"] * 2 + ["LABEL RELIEF"] * 20 + ["REJECT"] * 13
 
 
-def test_a_person_ends_it() -> None:
+def test_somebody_at_the_carrier_lifts_it() -> None:
+    """`dualblock sanction lift`: a person's word counts two policy epochs on."""
+    evening = Evening()
+    evening.epoch(0)
+    evening.run.feed(LOST)
+    for n in range(5, 8):
+        evening.epoch(n)
+    (found,) = evening.reliefs()
+    lift = Finding(
+        subject=PAIR, finding_id="l1", source="person", step="OBSERVE", from_ms=T + 8 * STEP, reason="RELEASED",
+        recorded_at_ms=T + 8 * STEP, releases=found.finding_id, reference="ops-2", version=1,
+    )  # fmt: skip
+    evening.run.order(lift)
+    assert {evening.said(n) for n in range(8, 18)} == {"LABEL RELIEF"}
+    assert {evening.said(n) for n in range(18, 24)} == {"REJECT"}
+
+
+def test_an_order_ends_it() -> None:
     evening = Evening()
     evening.epoch(0)
     evening.run.feed(LOST)
