@@ -66,6 +66,7 @@ RANKS: dict[str, str] = {
     "protected_allow": "a protected sender on its proved route, which outranks standing, sanctions and content",
     "standing": "the standing of those who carried it",
     "sanction": "a sanction, which any forgery or allow rule outranks",
+    "recipient_allow": "the recipient's own allow list, which outranks content only",
     "content": "the content, the last rank",
     "default": "nothing that blocks: what nobody objects to is allowed",
 }
