@@ -151,19 +151,25 @@ class Handler:
         else:
             log.warning("consumer_error", step=self._step.name, error=error.str())
 
-    def half_open(self, consumer: Consumer) -> None:
-        """Let partitions flow again whose rest is over, or whose record need not wait any longer."""
-        for partition in [p for p, ready in self._waiting.items() if ready()]:
+    def half_open(self, consumer: Consumer) -> set[int]:
+        """Let partitions flow again whose rest is over, or whose record need not wait any longer; answers which.
+
+        They are read again from where they were held: what is left of them from before must not be handled.
+        """
+        flowing = {p for p, ready in self._waiting.items() if ready()}
+        for partition in flowing:
             del self._waiting[partition]
             self._flow(consumer, partition)
         if not self._fuse.watching():
-            return
+            return flowing
         for partition in self._fuse.half_open(int(time.monotonic() * 1000)):
             offset = self._flow(consumer, partition)
             if offset is None:
                 continue
+            flowing.add(partition)
             log.warning("fuse_half_open", step=self._step.name, partition=partition, offset=offset)
             gauge("fuse_open_partitions", len(self._parts.held), step=self._step.name)
+        return flowing
 
     def _flow(self, consumer: Consumer, partition: int) -> int | None:
         offset = self._parts.release(partition)

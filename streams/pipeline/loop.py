@@ -119,7 +119,9 @@ class Loop:
             return
         if not self.ready:
             self._resume()
-        self._handler.half_open(self._consumer)
+        if flowing := self._handler.half_open(self._consumer):
+            # Handled now, these would overtake the record that was waited for, and it would be skipped.
+            self._carried = [m for m in self._carried if m.partition() not in flowing]
         batch = self._consume()
         if self._over is not None:
             raise self._over
