@@ -115,6 +115,12 @@ CODES_OF: dict[str, tuple[str, ...]] = {
         "CONTENT_ADULT",
         "CONTENT_GAMBLING",
     ),
+    "recipient": (
+        "RECIPIENT_BLOCKED",
+        "RECIPIENT_ALLOW_ONLY",
+        "RECIPIENT_KEYWORD",
+        "RECIPIENT_UNKNOWN_SENDER",
+    ),
     "links": ("HOST_REPORTED",),
     "advertising": ("AD_LABEL_MISSING", "AD_OPT_OUT_MISSING", "AD_QUIET_HOURS", "AD_WITHOUT_CONSENT"),
 }
