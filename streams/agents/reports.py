@@ -11,9 +11,11 @@ from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
 from streams.agents.steps import Effect, Handled, Names, TableSpec
+from streams.contracts.ledger import Booking, Counts
 from streams.contracts.reports import Report
 from streams.contracts.reputation import Vote
 from streams.engine.attribution import ReportRefused, attribute
+from streams.engine.booking import carried_by, month_of
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.view import View
@@ -31,6 +33,7 @@ class ReportAgent:
 
     def __init__(self, names: Names, policies: Policies, keys: Keys) -> None:
         self._votes, self._policies, self._keys = names.topic("votes"), policies, keys
+        self._books = names.topic("books")
 
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Attribute the report; another report under the same id casts no vote."""
@@ -47,6 +50,23 @@ class ReportAgent:
         def step(held: bytes | None, votes: Sequence[Vote]) -> tuple[bytes, list[Output]]:
             if held is not None and held != place:
                 return held, []
-            return place, [output(self._votes, vote.subject, vote) for vote in votes]
+            counted = [output(self._books, b.key(), b) for b in self._bookings(report, delivery, view)]
+            return place, [output(self._votes, vote.subject, vote) for vote in votes] + counted
 
         return Handled(report.ingested_at_ms, [Effect(key, votes, step)])
+
+    def _bookings(self, report: Report, delivery: Delivery, view: View) -> list[Booking]:
+        """One report for everybody who carried the message, in the month in which it was ingested."""
+        zone = self._policies.at(view, report.ingested_at_ms).pack.time_zone
+        return [
+            Booking(
+                subject=subject,
+                month=month_of(report.ingested_at_ms, zone),
+                source="reports",
+                partition=delivery.partition,
+                first_offset=delivery.offset,
+                next_offset=delivery.offset + 1,
+                counts=Counts(reports=1),
+            )
+            for subject in carried_by(report.route)
+        ]

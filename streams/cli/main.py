@@ -19,6 +19,7 @@ from streams.cli import (
     drill,
     explain,
     lake,
+    ledger,
     notices,
     policy,
     registry,
@@ -71,7 +72,7 @@ root.__doc__ = _HELP
 for panel, commands in (
     (TRY, (demo.demo, broker.broker, drill.drill)),
     (RUN, (run.run, run.registrar, run.gate, run.meter, run.recent, run.agents)),
-    (LOOK, (replay.replay, backtest.backtest, explain.explain, case.case, schemas.schemas)),
+    (LOOK, (replay.replay, backtest.backtest, explain.explain, case.case, ledger.ledger, schemas.schemas)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)

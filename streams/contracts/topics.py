@@ -7,6 +7,7 @@ from typing import Literal
 from streams.contracts.appeals import Appeal, Closed, Notice, Outcome, Review
 from streams.contracts.base import Record
 from streams.contracts.decisions import Decision, Progress
+from streams.contracts.ledger import Booking, LedgerRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.recent import Recent
@@ -80,6 +81,8 @@ TOPICS: tuple[Topic, ...] = (
     _topic("votes", "subject", "delete", "report agent", ("tally agent", "lake"), "reputation", 30),
     _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
     _topic("pairs", "subject", "delete", "meter", ("breaker agent",), "reputation", 7),
+    _topic("books", "subject/month", "delete", "meter, report agent", ("ledger agent",), "reputation", 30),
+    _topic("ledger", "subject/month", "compact", "ledger agent", ("ledger command", "lake"), "reputation"),
     _topic(
         "findings", "subject", "delete", "tally, directive, appeal and breaker agents; sanction impose, lift",
         ("sanction agent", "lake"), "reputation", 30,
@@ -111,6 +114,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("traffic.dead", "tally agent", "reputation"),
     _dead("pairs.dead", "breaker agent", "reputation"),
     _dead("findings.dead", "sanction agent", "reputation"),
+    _dead("books.dead", "ledger agent", "reputation"),
     _dead("settings.requests.dead", "settings agent", "reputation"),
     _dead("appeals.dead", "appeal agent", "reputation"),
 )  # fmt: skip
@@ -137,6 +141,8 @@ RECORDS: dict[str, object] = {
     "reviews": Review,
     "outcomes": Outcome,
     "epochs": Closed,
+    "books": Booking,
+    "ledger": LedgerRow,
     "settings.requests": SettingsRequest,
     "settings": SettingsRow,
     "progress": Progress,

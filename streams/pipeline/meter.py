@@ -15,7 +15,9 @@ import msgspec
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
+from streams.contracts.ledger import Booking
 from streams.contracts.reputation import WATERMARK, PairTraffic, Traffic
+from streams.engine.booking import Books, booked, counts_of
 from streams.engine.metering import Pairs, Sums, metered, paired
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.replicator import Replicator
@@ -30,14 +32,15 @@ class _Open(NamedTuple):
     first_offset: int
     sums: Sums
     pairs: Pairs
+    books: Books
 
 
 class Meter:
     """Counts decisions per input partition, so that a partition that is revoked takes its own sums along.
 
-    epoch_ms_at: length of an epoch in ms, by the policy at an event's time; breaker_ms_at: of a breaker epoch.
-    traffic_partitions: of `traffic`; each gets every watermark. replicator: where both look for the policy, if they do;
-    closed with the meter.
+    epoch_ms_at: length of an epoch in ms, by the policy at an event's time; breaker_ms_at: of a breaker epoch;
+    month_at: the month of a time, for the ledger. traffic_partitions: of `traffic`; each gets every watermark.
+    replicator: where they look for the policy, if they do; closed with the meter.
     """
 
     name = "meter"
@@ -50,9 +53,10 @@ class Meter:
         replicator: Replicator | None = None,
         *,
         breaker_ms_at: Callable[[int], int],
+        month_at: Callable[[int], str],
     ) -> None:
         self.newest_ms: dict[int, int] = {}
-        self._epoch_ms_at, self._breaker_ms_at = epoch_ms_at, breaker_ms_at
+        self._epoch_ms_at, self._breaker_ms_at, self._month_at = epoch_ms_at, breaker_ms_at, month_at
         self._traffic_partitions = traffic_partitions
         self._replicator = replicator
         self._decode = msgspec.json.Decoder(Decision).decode
@@ -74,9 +78,10 @@ class Meter:
             raise InvalidRecord("NOT_A_DECISION", str(error)) from error
         at_ms = decision.event_time_ms
         if partition not in self._open:
-            self._open[partition] = _Open(record.offset, {}, {})
+            self._open[partition] = _Open(record.offset, {}, {}, {})
         metered(decision, self._epoch_ms_at(at_ms), self._open[partition].sums)
         paired(decision, self._breaker_ms_at(at_ms), self._open[partition].pairs)
+        booked(decision, self._month_at(at_ms), self._open[partition].books)
         if at_ms > self.newest_ms.get(partition, 0):
             self.newest_ms[partition] = at_ms
         return ()
@@ -91,7 +96,7 @@ class Meter:
         self._marks.heard(now_ms)
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
-            first, sums, pairs = self._open.get(partition) or _Open(next_offset, {}, {})
+            first, sums, pairs, books = self._open.get(partition) or _Open(next_offset, {}, {}, {})
             for (subject, epoch), delivered in sums.items():
                 delta = Traffic(
                     subject=subject,
@@ -103,6 +108,7 @@ class Meter:
                 )
                 outputs.append(Output("traffic", subject.encode(), self._encode(delta)))
             outputs += self._pairs(partition, first, next_offset, pairs)
+            outputs += self._books(partition, first, next_offset, books)
         # After the deltas, so that in every partition a watermark stands behind what it speaks of.
         for partition in positions:
             outputs += self._watermark(partition, False, now_ms)
@@ -115,6 +121,14 @@ class Meter:
                 next_offset=next_offset, passed=fared.passed, failed=fared.failed,
             )  # fmt: skip
             yield Output("pairs", subject.encode("utf-8", "replace"), self._encode(delta))
+
+    def _books(self, partition: int, first: int, next_offset: int, books: Books) -> Iterable[Output]:
+        for (subject, month), counted in books.items():
+            booking = Booking(
+                subject=subject, month=month, source="decisions", partition=partition, first_offset=first,
+                next_offset=next_offset, counts=counts_of(counted),
+            )  # fmt: skip
+            yield Output("books", booking.key().encode("utf-8", "replace"), self._encode(booking))
 
     def idle(self, ended: frozenset[int], now_ms: int) -> Sequence[Output]:
         self._marks.waiting(now_ms)

@@ -6,12 +6,14 @@ breaker epochs. So both give the same decisions, message for message.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from streams.contracts.appeals import Appeal, Notice, Outcome, Review
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Manifest, RegistryValue, key_of
+from streams.contracts.ledger import LedgerRow
 from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
@@ -20,6 +22,7 @@ from streams.contracts.reputation import Finding, SanctionRow, Traffic
 from streams.contracts.settings import SettingsRequest
 from streams.engine import appealing
 from streams.engine.attribution import attribute, check_times
+from streams.engine.booking import Books, booked, carried_by, counts_of, month_of
 from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
 from streams.engine.directing import direct
@@ -72,6 +75,7 @@ class Embedded:
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
+        self._books: Books = {}
         self._epoch: int | None = None
         self._high_ms = -(2**53)
         self._metered = 0
@@ -181,6 +185,9 @@ class Embedded:
     def _vote(self, report: Report) -> None:
         policy = self.policies.at(self.view, report.ingested_at_ms)
         joined = self._deliveries.joined(report, policy.pack) if self.joins else report
+        for subject in carried_by(joined.route):
+            place = (subject, month_of(joined.ingested_at_ms, policy.pack.time_zone))
+            self._books.setdefault(place, Counter())["reports"] += 1
         votes = attribute(joined, self.view, self.policies, self.keys)
         closed = epoch_of(report.ingested_at_ms, policy.pack.epoch_ms) - 1
         if self._epoch is not None:
@@ -201,7 +208,16 @@ class Embedded:
         pack = self.policies.at(self.view, decision.event_time_ms).pack
         metered(decision, pack.epoch_ms, self._sums)
         self._breakers.count(decision, pack.breaker.epoch_ms)
+        booked(decision, month_of(decision.event_time_ms, pack.time_zone), self._books)
         return decision
+
+    def ledger(self) -> list[LedgerRow]:
+        """Each relay's and reseller's months, by key."""
+        rows: dict[str, LedgerRow] = {}
+        for (subject, month), counted in self._books.items():
+            row = LedgerRow(subject=subject, month=month, counts=counts_of(counted))
+            rows[row.key()] = row
+        return [rows[key] for key in sorted(rows)]
 
     def invalid(self, raw: bytes, reason: str) -> Decision | None:
         """The answer to bytes that are no event, where they name one."""

@@ -9,6 +9,7 @@ from streams.agents.appeals import AppealAgent
 from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
+from streams.agents.ledger import LedgerAgent
 from streams.agents.reports import ReportAgent
 from streams.agents.sanctions import SanctionAgent
 from streams.agents.settings import SettingsAgent
@@ -63,6 +64,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         AppealAgent(names, policies),
         DirectiveAgent(names, policies, keys),
         SettingsAgent(names),
+        LedgerAgent(names),
         BreakerAgent(names, policies),
     )
 

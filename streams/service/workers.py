@@ -10,6 +10,7 @@ import structlog
 from confluent_kafka import Producer
 
 from streams.config import Settings
+from streams.engine.booking import month_of
 from streams.engine.decide import ENGINE_VERSION, Decider
 from streams.pipeline import gate as gate_step
 from streams.pipeline import meter as meter_step
@@ -85,8 +86,14 @@ def _meter(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     def breaker_ms_at(at_ms: int) -> int:
         return policies.at(replicator.replica, at_ms).pack.breaker.epoch_ms
 
+    def month_at(at_ms: int) -> str:
+        return month_of(at_ms, policies.at(replicator.replica, at_ms).pack.time_zone)
+
     partitions = settings.partitions.reputation
-    return meter_step.Meter(epoch_ms_at, partitions, replicator, breaker_ms_at=breaker_ms_at), meter_step.POLICY
+    meter = meter_step.Meter(
+        epoch_ms_at, partitions, replicator, breaker_ms_at=breaker_ms_at, month_at=month_at
+    )  # fmt: skip
+    return meter, meter_step.POLICY
 
 
 def _recent(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from streams.config import DEMO_KEYS
@@ -52,6 +53,13 @@ def test_every_message_gets_one_decision(runs: Runs) -> None:
 
 def test_decisions_are_the_same_bytes_as_embedded(runs: Runs) -> None:
     assert differences(by_event(runs.decisions), by_event(runs.live.decisions)) == []
+
+
+def test_the_ledger_is_that_of_the_embedded_run(runs: Runs) -> None:
+    held = [msgspec.structs.replace(row, counted={}, beyond={}) for row in runs.live.ledger]
+    assert held == runs.embedded.ledger()
+    assert sum(row.counts.reports for row in held) > 0
+    assert any(row.counts.leaks for row in held)
 
 
 def test_sanctions_are_those_of_the_embedded_run(runs: Runs) -> None:

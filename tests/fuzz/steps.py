@@ -67,7 +67,7 @@ def _key(raw: bytes) -> str:
 
 
 def _meter_of() -> Meter:
-    return Meter(lambda at_ms: 60_000, 2, breaker_ms_at=lambda at_ms: 300_000)
+    return Meter(lambda at_ms: 60_000, 2, breaker_ms_at=lambda at_ms: 300_000, month_at=lambda at_ms: "2025-12")
 
 
 @cache

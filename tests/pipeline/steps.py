@@ -45,7 +45,12 @@ def make_step(kind: str, connection: Connection, instance: str, **more: Any) -> 
         rows = Replicator(connection, f"gate-{instance}", MemoryReplica(skeletons_of), gate.ENTITIES, **more)
         return Gate(decider(), rows, instance, recent=None if kind == "gate" else (2, True))
     if kind == "meter":
-        return Meter(lambda at_ms: EPOCH_MS, TRAFFIC_PARTITIONS, breaker_ms_at=lambda at_ms: EPOCH_MS)
+        return Meter(
+            lambda at_ms: EPOCH_MS,
+            TRAFFIC_PARTITIONS,
+            breaker_ms_at=lambda at_ms: EPOCH_MS,
+            month_at=lambda at_ms: "2025-12",
+        )
     if kind == "recent":
         crash = more.pop("crash", no_crash)
         store = RocksRecents(str(Path(tempfile.gettempdir()) / f"{connection.prefix}recent-{instance}"))

@@ -195,7 +195,9 @@ def traffic(outputs: Sequence[Output]) -> list[tuple[str, int, int, int, int, in
 
 
 def metering() -> Meter:
-    return Meter(lambda at_ms: 1000, traffic_partitions=2, breaker_ms_at=lambda at_ms: 500)
+    return Meter(
+        lambda at_ms: 1000, traffic_partitions=2, breaker_ms_at=lambda at_ms: 500, month_at=lambda at_ms: "2025-12"
+    )
 
 
 NONE: frozenset[int] = frozenset()

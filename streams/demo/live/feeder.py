@@ -104,6 +104,8 @@ class Feeder:
                 self._sanctioned(tail)
                 advanced(sent)
             self._reported(tail, waiting)
+        tail.settle("ledger", "books", tail.data_ends("books", every))
+        tail.data_ends("ledger", every)
 
     def _parts_of(self, messages: list[Event], world: World) -> list[list[Event]]:
         """An epoch's messages at once, or by breaker epochs from when an import has ended a sender's row: before that

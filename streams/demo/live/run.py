@@ -15,6 +15,7 @@ import msgspec
 from streams.broker import LocalBroker
 from streams.config import Partitions
 from streams.contracts.decisions import Decision
+from streams.contracts.ledger import LedgerRow
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.topics import Group
 from streams.demo.live.feeder import Feeder
@@ -44,6 +45,7 @@ class LiveRun:
 
     decisions: list[Decision]
     sanctions: list[SanctionRow]
+    ledger: list[LedgerRow]
     late_enforcement: int
     seconds: float
 
@@ -73,9 +75,11 @@ def run_live(world: World, bootstrap: str | None, logs: Path, advanced: Callable
         late = int(processes.metric("gate", "dualblock_late_enforcements_total"))
         decode = msgspec.json.Decoder(Decision).decode
         rows = msgspec.json.Decoder(SanctionRow).decode
+        months = msgspec.json.Decoder(LedgerRow).decode
         return LiveRun(
             [decode(value) for value in tail.decisions],
             [rows(value) for _, value in sorted(tail.sanctions.items())],
+            [months(value) for _, value in sorted(tail.ledger.items())],
             late,
             seconds,
         )

@@ -13,7 +13,9 @@ from streams.errors import DualblockError
 from streams.pipeline.settings import Connection
 from streams.pipeline.topics import describe
 
-FOLLOWED = ("decisions", "traffic", "pairs", "progress", "registry", "reports", "sanctions", "settings")
+FOLLOWED = (
+    "decisions", "traffic", "pairs", "progress", "registry", "reports", "sanctions", "settings", "books", "ledger",
+)  # fmt: skip
 _PROGRESS = msgspec.json.Decoder(Progress)
 
 
@@ -48,6 +50,7 @@ class Tail:
         )
         self.decisions: list[bytes] = []
         self.sanctions: dict[bytes, bytes] = {}
+        self.ledger: dict[bytes, bytes] = {}
         self._after: dict[tuple[str, int], int] = {}
         self._ended: dict[tuple[str, int], int] = {}
         self._progress: dict[tuple[str, str, int], int] = {}
@@ -66,6 +69,8 @@ class Tail:
             value = message.value() or b""
             if entity == "decisions":
                 self.decisions.append(value)
+            elif entity == "ledger":
+                self.ledger[message.key() or b""] = value
             elif entity == "sanctions":
                 self.sanctions[message.key() or b""] = value
             elif entity == "progress":

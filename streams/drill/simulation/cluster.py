@@ -26,6 +26,7 @@ from streams.drill.simulation.log import COMPACTED, Log, Transaction
 from streams.drill.simulation.loops import CONNECTION, LoopWorker
 from streams.drill.simulation.replicas import SimReplicator
 from streams.drill.simulation.world import BREAKER_MS, EPOCH_MS
+from streams.engine.booking import month_of
 from streams.engine.decide import Decider
 from streams.engine.policy import Policies, Policy
 from streams.engine.pseudonym import Keys
@@ -109,7 +110,11 @@ class Cluster:
                 return Registrar(held)
             if role == "meter":
                 return Meter(
-                    lambda at_ms: EPOCH_MS, self.log.count("traffic"), held, breaker_ms_at=lambda at_ms: BREAKER_MS
+                    lambda at_ms: EPOCH_MS,
+                    self.log.count("traffic"),
+                    held,
+                    breaker_ms_at=lambda at_ms: BREAKER_MS,
+                    month_at=lambda at_ms: month_of(at_ms, "Asia/Seoul"),
                 )
 
             def tick() -> int:

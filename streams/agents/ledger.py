@@ -1,0 +1,41 @@
+"""Ledger agent: bookings of the meter and the report agent → each relay's and reseller's month."""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.agents.codec import decoded, encoded
+from streams.agents.deadletter import Delivery
+from streams.agents.emit import Output
+from streams.agents.errors import Refused
+from streams.agents.steps import Effect, Handled, Names, TableSpec
+from streams.contracts.ledger import Booking, LedgerRow
+from streams.engine.booking import book
+from streams.engine.view import View
+
+_BOOKING = msgspec.json.Decoder(Booking)
+_ROW = msgspec.json.Decoder(LedgerRow)
+
+
+class LedgerAgent:
+    """Its table's changelog is the public topic."""
+
+    name = "ledger"
+    inputs = ("books",)
+    dead = "books.dead"
+    table = TableSpec("ledger", _ROW.decode, encoded, changelog="ledger")
+
+    def __init__(self, names: Names) -> None:
+        pass
+
+    def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
+        """Add a booking."""
+        booking = decoded(delivery, _BOOKING, "NOT_A_BOOKING")
+        key = booking.key().encode("utf-8", "replace")
+        if delivery.key != key:
+            raise Refused("KEY_MISMATCH", "bookings are keyed by subject and month")
+
+        def step(row: LedgerRow | None, booking: Booking) -> tuple[LedgerRow, list[Output]]:
+            return book(row, booking), []
+
+        return Handled(0, [Effect(key, booking, step)])
