@@ -14,6 +14,8 @@ from streams.engine.registry import KEEP_MS
 _WINDOW_ORDER = {"1H": 1, "24H": 2, "10D": 3}
 RELEASED, WITHDRAWN = "RELEASED", "WITHDRAWN"
 REGULATOR = "regulator"
+#: Who may take back what it said before it could count; people and orders only end what was.
+_COUNTING = ("tally", "breaker")
 _STEP_OF: dict[str, StepName] = {
     "suspend": "TEMP_BLOCK", "terminate": "BLOCK", "block": "BLOCK", "throttle": "THROTTLE",
 }  # fmt: skip
@@ -43,7 +45,7 @@ def impose(row: SanctionRow | None, finding: Finding, appeal_until_ms: int | Non
     name = finding.releases or finding.finding_id
     others = [e for e in timeline if e.sanction_id != name]
     held = [e for e in timeline if e.sanction_id == name]
-    if finding.releases is not None and finding.reason == WITHDRAWN:
+    if finding.releases is not None and finding.reason == WITHDRAWN and finding.source in _COUNTING:
         held = []  # withdrawn before it could count; the history keeps it
     elif finding.releases is not None:
         held = _released(held, finding)
@@ -155,7 +157,7 @@ def reason_rank(reason: str) -> tuple[int, str]:
 
 
 def _is_mark(entry: SanctionEntry) -> bool:
-    return entry.reason == RELEASED
+    return entry.reason == RELEASED and entry.version == 0
 
 
 def ended(held: SanctionEntry, at_ms: int) -> SanctionEntry:

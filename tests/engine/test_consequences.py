@@ -72,7 +72,7 @@ def test_a_persons_warning_needs_no_announcement() -> None:
         ("relay:relay-7", "WARN", ["after"]),
         ("campaign:-×00", "TEMP_BLOCK", []),
         (WHO, "OBSERVE", []),
-        (WHO, "RELIEF", []),
+        ("pair:sender:kr:15881234>relay-7", "RELIEF", []),
     ],
 )
 def test_who_is_told(subject: str, step: Any, told: list[str]) -> None:
@@ -84,6 +84,14 @@ def test_who_imposed_it_lifts_it() -> None:
     with pytest.raises(FindingRefused) as refused:
         act_on(held, order(finding_id="l1", step="OBSERVE", releases="s1"), PACK)
     assert refused.value.reason == "NOT_ITS_AUTHORITY"
+
+
+def test_a_person_takes_nothing_back_as_if_it_had_never_been() -> None:
+    held = act_on(None, order(source="directive", authority="regulator"), PACK).row
+    with pytest.raises(FindingRefused, match="NOT_ITS_AUTHORITY"):
+        act_on(held, order(finding_id="l1", step="OBSERVE", releases="s1", reason="WITHDRAWN"), PACK)
+    after = act_on(act_on(None, by_tally(), PACK).row, order(releases="s1", reason="WITHDRAWN", finding_id="l1"), PACK)
+    assert [e.sanction_id for e in after.row.timeline] == ["s1"]
 
 
 def test_a_persons_lift_spends_the_votes_up_to_then() -> None:
