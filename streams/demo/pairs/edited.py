@@ -14,7 +14,7 @@ from streams.demo.stage import Line, Stage
 
 _REACHED = 1
 _EFFECT_MS = epoch_start(_REACHED + 2)
-_REPORTERS = 30  # critical is 10 in a day, and every copy has lost some band to its edit
+_REPORTERS = 20  # critical is 10 in a day, and every copy has lost some band to its edit
 _NAMES = ("김하늘", "이서준", "박지우", "최민아", "정도윤", "강시온", "윤채원", "한이든")
 _TEXT = (
     "[온누리은행] 고객님의 계좌에서 평소와 다른 해외 결제가 확인되어 이용이 일시 정지되었습니다. 본인이 아니시면 "
