@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -69,6 +69,16 @@ def places(value: Any, found: list[tuple[list[Any], int]] | None = None) -> list
             found.append((value, index))
             places(inner, found)
     return found
+
+
+def each_place(seed: bytes) -> Iterator[bytes]:
+    """A seed with each of its values replaced by each of what does not belong there, one at a time."""
+    for number in range(len(places([tree(json.loads(seed))]))):
+        for nasty in NASTY:
+            root = [tree(json.loads(seed))]
+            where, at = places(root)[number]
+            where[at] = Verbatim(nasty)
+            yield dump(root[0])
 
 
 @st.composite

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.fuzz.all_targets import TARGETS
 from tests.fuzz.promise import Target
-from tests.fuzz.spoil import inputs
+from tests.fuzz.spoil import each_place, inputs
 
 _FORM = os.environ.get("DUALBLOCK_FUZZ", "short")
 CASES = {"short": 100, "long": 10_000}.get(_FORM) or int(_FORM)
@@ -53,6 +53,14 @@ def test_any_bytes_give_a_value_or_the_documented_error(name: str) -> None:
         target.check(raw)
 
     run()
+
+
+@pytest.mark.parametrize("name", [target.name for target in TARGETS if target.json])
+def test_each_value_of_a_seed_may_be_anything(name: str) -> None:
+    target = BY_NAME[name]
+    cases = [raw for seed in target.seeds for raw in each_place(seed)]
+    for raw in cases[:: max(1, len(cases) // (2 * CASES))]:
+        target.check(raw)
 
 
 def test_names_are_unique() -> None:
