@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from streams.agents.codec import decoded, output
+from streams.agents.codec import decoded, near, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -39,7 +39,9 @@ class BreakerAgent:
         key = delta.subject.encode("utf-8", "replace")
         if delivery.key != key:
             raise Refused("KEY_MISMATCH", "pairs are keyed by subject")
-        at_ms = delta.epoch * delta.epoch_ms
+        at_ms = near(delta.epoch * delta.epoch_ms, "its epoch")
+        if delta.first_offset >= delta.next_offset:
+            raise Refused("NO_OFFSETS", f"[{delta.first_offset}, {delta.next_offset}) could be added twice")
         policy = self._policies.at(view, at_ms)
 
         def step(state: Pair | None, delta: PairTraffic) -> tuple[Pair | None, list[Output]]:

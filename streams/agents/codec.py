@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +14,8 @@ from streams.contracts.base import Record, encoder
 
 R = TypeVar("R")
 _encode = encoder().encode
+#: Records hold times within 2**53 ms, and what an agent derives lies a while behind what it was told.
+FAR_MS = 2**52
 
 
 def decoded(delivery: Delivery, decoder: msgspec.json.Decoder[R], reason: str) -> R:
@@ -20,9 +23,24 @@ def decoded(delivery: Delivery, decoder: msgspec.json.Decoder[R], reason: str) -
     if delivery.value is None:
         raise Refused(reason, "the record has no value")
     try:
-        return decoder.decode(delivery.value)
+        record = decoder.decode(delivery.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(reason, str(error)) from error
+    for name in _times(type(record)):
+        near(getattr(record, name), name)
+    return record
+
+
+def near(at_ms: int | None, name: str) -> int:
+    """A time that leaves room for what is derived from it. Raises Refused("TIME_OUT_OF_RANGE")."""
+    if at_ms is not None and abs(at_ms) > FAR_MS:
+        raise Refused("TIME_OUT_OF_RANGE", f"{name} is {at_ms} ms, not within 2**52 of 1970")
+    return at_ms or 0
+
+
+@lru_cache(maxsize=64)
+def _times(record: type[object]) -> tuple[str, ...]:
+    return tuple(name for name in getattr(record, "__struct_fields__", ()) if name.endswith("_ms"))
 
 
 def output(topic: str, key: str, record: Record) -> Output:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, output
+from streams.agents.codec import decoded, encoded, near, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -115,7 +115,7 @@ class SanctionAgent:
 
     def _closed(self, delivery: Delivery, view: View) -> Handled:
         closed = decoded(delivery, _CLOSED, "NOT_AN_EPOCH")
-        now_ms = (closed.epoch + 1) * self._policies.at(view, 2**53).pack.epoch_ms
+        now_ms = near((closed.epoch + 1) * self._policies.at(view, 2**53).pack.epoch_ms, "the epoch's end")
         notices = self._docket.due(delivery.partition, now_ms, self._notices)
         self._tell(*self._docket.count())
         return Handled(now_ms, (), notices)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, output
+from streams.agents.codec import decoded, encoded, near, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -99,10 +99,10 @@ class TallyAgent:
             step = self._review(view, partition)
             return Handled(review.recorded_at_ms, [self._effect(partition, key, review, step)])
         delta = decoded(delivery, _TRAFFIC, "NOT_TRAFFIC")
-        at_ms = delta.epoch * self._epoch_ms(view)
-        if abs(at_ms) > 2**53:
-            raise Refused("EPOCH_OUT_OF_RANGE", f"epoch {delta.epoch} is at {at_ms} ms, beyond 2**53")
+        at_ms = near(delta.epoch * self._epoch_ms(view), "its epoch")
         if delta.subject != WATERMARK:
+            if delta.first_offset >= delta.next_offset:
+                raise Refused("NO_OFFSETS", f"[{delta.first_offset}, {delta.next_offset}) could be added twice")
             return Handled(at_ms, [self._effect(partition, key, delta, self._traffic(view, partition))])
         self._closing.mark(partition, delta)
         return Handled(

@@ -31,6 +31,12 @@ def written(text: str, name: str = "dualblock.toml") -> Path:
     return path
 
 
+@pytest.mark.parametrize("name", ["_env_file", "_cli_parse_args", "_case_sensitive", "__pydantic_self__"])
+def test_a_file_does_not_steer_the_library(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is no setting"):
+        load(written(f"{name} = true\n"))
+
+
 def test_defaults_need_no_file() -> None:
     settings = load()
     assert (settings.bootstrap, settings.prefix, settings.jurisdiction) == ("127.0.0.1:9092", "dualblock.", "kr")

@@ -197,6 +197,12 @@ def test_what_no_window_can_reach_is_forgotten() -> None:
     assert state.epochs["count"] == [EPOCH]
 
 
+def test_what_is_too_old_is_forgotten_in_any_order() -> None:
+    old, new = vote(1, T - 20 * DAY), vote(2, T)
+    late = vote(3, T, basis="rate", message_at_ms=T - 20 * DAY)
+    assert tally(old, new, late) == tally(new, old, late) == tally(late, new, old, late)
+
+
 def test_the_state_is_a_value_of_a_table() -> None:
     state = tally(vote(1), vote(2, basis="rate"))
     add_traffic(state, delta(EPOCH, 4), PACK)

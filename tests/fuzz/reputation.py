@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -107,11 +108,20 @@ def _states(step: AgentStep) -> tuple[bytes, ...]:
     return tuple(found) or (b"null",)
 
 
-#: Votes on a message from before the tally's memory were remembered on their second arrival only; the time of such
-#: traffic was published in `progress`, where nobody could read it.
+def _with(entity: str, field: str, value: int) -> bytes:
+    """The entity's first example with another number in a field."""
+    return re.sub(rb'"%s": *\d+' % field.encode(), b'"%s":%d' % (field.encode(), value), examples(entity)[0])
+
+
+#: Votes on a message from before the tally's memory were remembered on their second arrival only; offsets that end
+#: where they begin were added twice; what follows from a time at the very end was written where nobody can read it.
 _FOUND = {
-    "votes": (examples("votes")[0].replace(b'"message_at_ms": 17', b'"message_at_ms": 10'),),
-    "traffic": (examples("traffic")[0].replace(b'"epoch": 2', b'"epoch": 900719925474'),),
+    "votes": (_with("votes", "message_at_ms", 1065944000000),),
+    "traffic": (_with("traffic", "epoch", 2**53), _with("traffic", "first_offset", 2**53)),
+    "findings": (_with("findings", "from_ms", 2**53),),
+    "epochs": (_with("epochs", "epoch", 2**53),),
+    "appeals": (_with("appeals", "recorded_at_ms", 2**53),),
+    "pairs": (_with("pairs", "epoch", 2**53), _with("pairs", "first_offset", 9350)),
 }
 
 
