@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +25,7 @@ def decoded(delivery: Delivery, decoder: msgspec.json.Decoder[R], reason: str) -
         record = decoder.decode(delivery.value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(reason, str(error)) from error
-    for name in _times(type(record)):
+    for name in _times(record):
         near(getattr(record, name), name)
     return record
 
@@ -38,9 +37,8 @@ def near(at_ms: int | None, name: str) -> int:
     return at_ms or 0
 
 
-@lru_cache(maxsize=64)
-def _times(record: type[object]) -> tuple[str, ...]:
-    return tuple(name for name in getattr(record, "__struct_fields__", ()) if name.endswith("_ms"))
+def _times(record: object) -> list[str]:
+    return [name for name in getattr(record, "__struct_fields__", ()) if name.endswith("_ms")]
 
 
 def output(topic: str, key: str, record: Record) -> Output:
