@@ -26,8 +26,11 @@ _NAMES = Names(_SETTINGS.prefix)
 _ENTITIES = {_NAMES.topic(entity): entity for entity in RECORDS}
 _VIEW = view(*ROWS, sanctions=[sanction(HERE)])
 _encode = encoder().encode
-#: The field that is a record's key, where it is not its subject.
-_KEYS = {"reports": "report_id", "directives": "reference", "settings.requests": "recipient"}
+#: The fields that are a record's key, where it is not its subject.
+_KEYS = {
+    "reports": ("report_id",), "directives": ("reference",), "settings.requests": ("recipient",),
+    "books": ("subject", "month"),
+}  # fmt: skip
 
 
 def _made(name: str) -> AgentStep:
@@ -36,7 +39,8 @@ def _made(name: str) -> AgentStep:
 
 def _key(entity: str, raw: bytes) -> bytes:
     try:
-        return str(msgspec.json.decode(raw)[_KEYS.get(entity, "subject")]).encode("utf-8", "replace")
+        record = msgspec.json.decode(raw)
+        return "/".join(str(record[name]) for name in _KEYS.get(entity, ("subject",))).encode("utf-8", "replace")
     except (*NOT_A_RECORD, TypeError, KeyError, IndexError):
         return b"x"
 
