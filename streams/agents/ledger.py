@@ -34,6 +34,8 @@ class LedgerAgent:
         key = booking.key().encode("utf-8", "replace")
         if delivery.key != key:
             raise Refused("KEY_MISMATCH", "bookings are keyed by subject and month")
+        if booking.first_offset >= booking.next_offset:
+            raise Refused("NO_OFFSETS", f"[{booking.first_offset}, {booking.next_offset}) could be added twice")
 
         def step(row: LedgerRow | None, booking: Booking) -> tuple[LedgerRow, list[Output]]:
             return book(row, booking), []

@@ -100,7 +100,7 @@ def unpack_list(part: ListPart) -> ContentList:
         raise ListRefused(f"list {part.hash}: the bytes are not those of the hash")
     try:
         content = _LIST.decode(raw)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise ListRefused(f"list {part.hash} is no list: {error}") from error
     check_list(content)
     return content

@@ -43,12 +43,18 @@ def report_of(data: Mapping[str, object], intake: Intake) -> Report:
         ingested_at_ms=intake.ingested_at_ms,
         category=FEEDBACK.get(kind, "other"),
         displayed_sender=shown,
-        route=Route(peer_ip=optional(fields.get("source-ip"))),
+        route=Route(peer_ip=_short(fields.get("source-ip"))),
         reporter=reporter,
-        event_id=optional(fields.get("original-envelope-id")),
+        event_id=_short(fields.get("original-envelope-id")),
         text=text,
         source=intake.source,
     )
+
+
+def _short(value: object) -> str | None:
+    """A name or address; None where it is longer than any that we know."""
+    text = optional(value)
+    return text if text is not None and len(text) <= 256 else None
 
 
 def _date(fields: Mapping[str, object], *names: str) -> int | None:

@@ -127,7 +127,8 @@ class Drive:
             else:
                 self.embedded.feed(record)
         except ValueError as error:
-            reason = getattr(error, "reason", None) or str(error).partition(":")[0]
+            head = str(error).partition(":")[0]
+            reason = getattr(error, "reason", None) or (head if head.isupper() else "NOT_VALID")
             self.refused(Refused(timed.place, reason, timed.value))
 
     def _invalid(self, raw: Raw, error: InvalidEvent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -38,6 +39,10 @@ def _made(name: str) -> AgentStep:
 
 
 def _key(entity: str, raw: bytes) -> bytes:
+    with suppress(*NOT_A_RECORD):
+        record = msgspec.json.decode(raw, type=RECORDS[entity])
+        if hasattr(record, "key"):
+            return str(record.key()).encode("utf-8", "replace")
     try:
         record = msgspec.json.decode(raw)
         return "/".join(str(record[name]) for name in _KEYS.get(entity, ("subject",))).encode("utf-8", "replace")
