@@ -54,7 +54,7 @@ def show(
     missing = set() if dry_run else _missing(ctx)
     table = Table(box=SIMPLE_HEAD)
     for name in ("topic", "key", "cleanup", "partitions", "one writer", "read by", "stands"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name == "topic")  # a name that is cut can't be copied
     for topic in TOPICS:
         name = topic_name(topic.entity, shell.settings.prefix)
         stands = "-" if dry_run else "no" if name in missing else "yes"
