@@ -266,5 +266,6 @@ def test_what_cannot_be_read_is_refused_with_its_bytes_and_answered() -> None:
     bad = [b"{", good[:-5], good.replace(b'"termination"', b'"nowhere"'), b'{"event_id":"x","leg":"termination"}']
     run.run(Raw(f"m:{n}", value) for n, value in enumerate([good, *bad, good]))
     assert [r.value for r in refused] == bad
-    assert [d.event_id for d in decided] == ["e1", "x", "e1"]
-    assert raw(decided[0]) == raw(decided[2]), "a repeated event gets the same bytes"
+    assert [d.event_id for d in decided] == ["e1", "e1", "x", "e1"], "the one that is cut off names itself, too"
+    assert [d.reasons[0].code for d in decided[1:3]] == ["EVENT_INVALID"] * 2
+    assert raw(decided[0]) == raw(decided[3]), "a repeated event gets the same bytes"
