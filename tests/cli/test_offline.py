@@ -187,6 +187,10 @@ def test_policy_check_refuses_with_a_sentence(text: str, tmp_path: Path) -> None
     assert len(said.err.splitlines()) == 1
 
 
+#: What a demo writes and a replay reads, each under its own option.
+REPLAYED = ("registry", "policy", "settings", "orders", "appeals", "reports", "messages")
+
+
 def test_the_demo_ends_well_and_can_be_replayed(tmp_path: Path) -> None:
     out, again = tmp_path / "demo", tmp_path / "again"
     said = dualblock("demo", "--messages", "20000", "--seed", "7", "--out", str(out), "--json")
@@ -195,7 +199,7 @@ def test_the_demo_ends_well_and_can_be_replayed(tmp_path: Path) -> None:
     assert (summary["seed"], summary["messages"], summary["decisions"]) == (7, 20_000, 20_000)
     assert all(a["injected"] >= 100 for a in summary["attacks"])
     assert sum(t["falsely_blocked"] for t in summary["twins"]) == summary["late_enforcement"] == 0
-    words = [w for n in ("registry", "policy", "reports", "messages") for w in (f"--{n}", str(out / f"{n}.ndjson"))]
+    words = [w for n in REPLAYED for w in (f"--{n}", str(out / f"{n}.ndjson"))]
     assert dualblock("replay", *words, "--out", str(again)).code == 0
     for name in ("decisions.ndjson", "sanctions.ndjson", "dead.ndjson"):
         assert (out / name).read_bytes() == (again / name).read_bytes(), name
