@@ -122,7 +122,7 @@ def test_the_fuse_pauses_its_partition_alone_and_half_opens(kafka: str, topics: 
 
 
 def test_an_event_too_large_is_answered_if_it_names_itself(kafka: str, topics: str) -> None:
-    create(kafka, topics, messages=1, messages_dead=1, decisions=1, registry=1, policy=1, sanctions=1)
+    create(kafka, topics, messages=1, messages_dead=1, decisions=1, registry=1, policy=1, sanctions=1, settings=1)
     events = [msgspec.json.encode(msgspec.structs.replace(message(n), content=Content(text=""))) for n in range(3)]
     much, more = b"x" * 1_500_000, b"y" * 8_600_000
     # Larger than the dead letter topic takes, small when compressed; and one that says its name too late.

@@ -189,7 +189,9 @@ def test_killed_at_every_point(bed: Bed, lost: bool) -> None:
 
 
 def test_the_gate_tells_what_it_let_through(kafka: str, topics: str) -> None:
-    create(kafka, topics, messages=2, messages_dead=2, decisions=2, recent=2, registry=1, policy=1, sanctions=1)
+    create(
+        kafka, topics, messages=2, messages_dead=2, decisions=2, recent=2, registry=1, policy=1, sanctions=1, settings=1
+    )
     client = settings(kafka, topics)
     sent = [message(n) for n in range(50)]
     produce(kafka, f"{topics}.messages.v1", [(n % 2, "k", ENCODE(m)) for n, m in enumerate(sent)])

@@ -63,7 +63,7 @@ def test_a_full_disk_is_not_caught_up_until_there_is_room(
 def test_a_gate_on_a_damaged_replica_commits_nothing_and_builds_it_anew(
     kafka: str, topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create(kafka, topics, messages=1, decisions=1, messages_dead=1, registry=2, policy=1, sanctions=1)
+    create(kafka, topics, messages=1, decisions=1, messages_dead=1, registry=2, policy=1, sanctions=1, settings=1)
     produce(kafka, f"{topics}.registry.v1", rows(100))
     connection = Connection(kafka, f"{topics}.")
     replica = RocksReplica(str(tmp_path))

@@ -63,7 +63,7 @@ def test_registrar(kafka: str, topics: str) -> None:
 
 
 def test_gate(kafka: str, topics: str) -> None:
-    create(kafka, topics, messages=3, messages_dead=3, decisions=3, registry=2, policy=1, sanctions=2)
+    create(kafka, topics, messages=3, messages_dead=3, decisions=3, registry=2, policy=1, sanctions=2, settings=1)
     raws = {f"e{n}": msgspec.json.encode(message(n)) for n in range(1200)}
     bad = [(0, None, b"{"), (1, None, b'{"event_id":"named","leg":"termination","producer":"smsc1"}'), (2, "k", None)]
     sent = [(n % 3, f"k{n}", raw) for n, raw in enumerate(raws.values())]
@@ -104,7 +104,15 @@ def paired(number: int, raw: bytes) -> bytes:
 
 
 def test_meter(kafka: str, topics: str) -> None:
-    create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS, pairs=TRAFFIC_PARTITIONS)
+    create(
+        kafka,
+        topics,
+        decisions=2,
+        decisions_dead=2,
+        traffic=TRAFFIC_PARTITIONS,
+        pairs=TRAFFIC_PARTITIONS,
+        books=TRAFFIC_PARTITIONS,
+    )
     made = [(n % 2, "k", paired(n, decision(n, "account:a", f"relay:{n % 3}", at_ms=n * 3))) for n in range(1500)]
     produce(kafka, f"{topics}.decisions.v1", [*made, (0, "k", b"garbage")])
 
@@ -145,7 +153,15 @@ def test_meter(kafka: str, topics: str) -> None:
 
 
 def test_an_idle_meter_says_each_epoch_once(kafka: str, topics: str) -> None:
-    create(kafka, topics, decisions=2, decisions_dead=2, traffic=TRAFFIC_PARTITIONS, pairs=TRAFFIC_PARTITIONS)
+    create(
+        kafka,
+        topics,
+        decisions=2,
+        decisions_dead=2,
+        traffic=TRAFFIC_PARTITIONS,
+        pairs=TRAFFIC_PARTITIONS,
+        books=TRAFFIC_PARTITIONS,
+    )
     client = settings(kafka, topics)
     now, asked = [5500], []
 

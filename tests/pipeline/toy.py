@@ -101,7 +101,15 @@ def create(kafka: str, prefix: str, **partitions: int) -> None:
 
 def feed(kafka: str, topic: str, records: Iterable[tuple[int, bytes]], **config: Any) -> None:
     """(partition, value) pairs; the key is the value's beginning."""
-    producer = Producer({"bootstrap.servers": kafka, "linger.ms": 5, "message.max.bytes": 9_000_000, **config})
+    producer = Producer(
+        {
+            "bootstrap.servers": kafka,
+            "linger.ms": 5,
+            "message.max.bytes": 9_000_000,
+            "enable.idempotence": True,
+            **config,
+        }
+    )
     for partition, value in records:
         producer.produce(topic, value, value[:20], partition)
         producer.poll(0)
