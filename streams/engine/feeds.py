@@ -55,9 +55,10 @@ def generation_since(manifests: tuple[Manifest, ...], e_ms: int) -> int | None:
 
 
 def merge_beats(held: tuple[Beat, ...], new: tuple[Beat, ...], keep_ms: int) -> tuple[Beat, ...]:
-    """Overlapping beats as one; those that ended more than `keep_ms` before the newest are dropped."""
+    """Overlapping beats as one; those that ended more than `keep_ms` before the newest are dropped, and those that
+    ended before they began."""
     merged: list[Beat] = []
-    for beat in sorted((*held, *new), key=lambda b: (b.recorded_at_ms, b.fresh_until_ms)):
+    for beat in sorted(filter(_lasts, (*held, *new)), key=lambda b: (b.recorded_at_ms, b.fresh_until_ms)):
         last = merged[-1] if merged else None
         if last is not None and beat.recorded_at_ms <= last.fresh_until_ms:
             if beat.fresh_until_ms > last.fresh_until_ms:
@@ -83,4 +84,8 @@ def merge_heartbeat(held: Heartbeat | None, new: Heartbeat, keep_ms: int) -> Hea
 
 
 def _reaches(heartbeat: Heartbeat) -> int:
-    return max((beat.fresh_until_ms for beat in heartbeat.beats), default=-(2**53))
+    return max((beat.fresh_until_ms for beat in heartbeat.beats if _lasts(beat)), default=-(2**53))
+
+
+def _lasts(beat: Beat) -> bool:
+    return beat.recorded_at_ms < beat.fresh_until_ms

@@ -72,6 +72,7 @@ MERGED = [
     ("inside", [(0, 9)], [(3, 5)], [(0, 9)]),
     ("the same again", [(0, 5)], [(0, 5)], [(0, 5)]),
     ("one that fills a gap", [(0, 5), (8, 9)], [(4, 8)], [(0, 9)]),
+    ("one that ends before it begins", [(0, 5)], [(9, 6)], [(0, 5)]),
     ("an old one is forgotten", [(0, 5)], [(200, 201)], [(200, 201)]),
 ]
 

@@ -1,6 +1,6 @@
 """Coverage-guided fuzzing of the same targets: libFuzzer, by atheris, looks which branches of `streams` an input takes.
 
-    python -m tests.fuzz.atheris_run [--runs N] [--only WORD]... [--apart] [--keep DIR]
+    python -m tests.fuzz.atheris_run [--runs N] [--only WORD]... [--apart] [--keep DIR] [--seed N]
 
 All chosen targets share one process and N runs (the first byte of an input says whose it is); with --apart each gets a
 process and N runs of its own. Exits 1 when one broke its promise: the input that did lies in DIR (by default deleted).
@@ -49,18 +49,18 @@ def child(arguments: list[str], module: str, names: list[str]) -> None:
     atheris.Fuzz()
 
 
-def fuzz(targets: Sequence[Target], module: str, runs: int, keep: Path) -> tuple[bool, str]:
+def fuzz(targets: Sequence[Target], module: str, runs: int, keep: Path, seed: int) -> tuple[bool, str]:
     """Run libFuzzer over some targets: whether they held, and one line (or what broke)."""
     names = [target.name for target in targets]
     corpus = keep / "corpus" / (names[0] if len(names) == 1 else "all")
     corpus.mkdir(parents=True, exist_ok=True)
     for index, target in enumerate(targets):
-        for number, seed in enumerate((*target.seeds, *target.found)):
-            (corpus / f"{target.name}-{number}").write_bytes(bytes([index % 256]) + seed)
+        for number, example in enumerate((*target.seeds, *target.found)):
+            (corpus / f"{target.name}-{number}").write_bytes(bytes([index % 256]) + example)
     words = keep / "words.dict"
     words.write_text("\n".join(_entry(word) for word in _words()) + "\n")
-    options = [f"-runs={runs}", f"-timeout={HANG_S}", f"-max_len={MAX_BYTES}", f"-rss_limit_mb={MEMORY_MB}", "-seed=1"]
-    options += [f"-artifact_prefix={keep}/", f"-dict={words}", "-print_final_stats=1", str(corpus)]
+    options = [f"-runs={runs}", f"-timeout={HANG_S}", f"-max_len={MAX_BYTES}", f"-rss_limit_mb={MEMORY_MB}"]
+    options += [f"-seed={seed}", f"-artifact_prefix={keep}/", f"-dict={words}", "-print_final_stats=1", str(corpus)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.atheris_run", "--child", module, ",".join(names), *options],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="WORD", help="targets whose names hold it")
     parser.add_argument("--apart", action="store_true", help="a process for each target")
     parser.add_argument("--keep", type=Path, help="where corpus and what broke are kept")
+    parser.add_argument("--seed", type=int, default=1, help="libFuzzer's (1)")
     parser.add_argument("--targets", default=TARGETS, metavar="MODULE", help=argparse.SUPPRESS)
     given = parser.parse_args()
     targets = chosen(given.targets, given.only)
@@ -107,7 +108,7 @@ def main() -> int:
         keep.mkdir(parents=True, exist_ok=True)
         held = True
         for group in [[t] for t in targets] if given.apart else [targets]:
-            fine, line = fuzz(group, given.targets, given.runs, keep.resolve())
+            fine, line = fuzz(group, given.targets, given.runs, keep.resolve(), given.seed)
             print(line, flush=True)
             held = held and fine
     return 0 if held else 1

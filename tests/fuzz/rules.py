@@ -144,6 +144,10 @@ class _With(MemoryReplica):
         self.policy = {"kr": row}.get
 
 
+#: A beat that ended before it began was kept, and kept again each time it came.
+ENDS_FIRST = b'{"feed":"f","beats":[{"recorded_at_ms":1765943990000,"fresh_until_ms":1765904640000}],"complete_for":[]}'
+
+
 def _merged(raw: bytes) -> None:
     """A feed's row into what is held; the same row again changes nothing."""
     try:
@@ -213,6 +217,6 @@ TARGETS: tuple[Target, ...] = (
     Target("policy-toml", _overlay, _packs(), json=False),
     Target("policy-overlay", _json_overlay, tuple(json.dumps(o).encode() for o in _OVER), found=BEYOND),
     Target("policy-published", _published, examples("policy"), found=PUBLISHED_BEYOND),
-    Target("registry-merged", _merged, examples("feeds")),
+    Target("registry-merged", _merged, examples("feeds"), found=(ENDS_FIRST,)),
     Target("number-block", _block, (block("active").current.states.encode(), b"AAAA"), json=False),
 )
