@@ -206,7 +206,7 @@ def _recipient_objections(wish: Wanted, policy: Policy) -> list[Objection]:
     if wish.check is None or wish.check.outcome != "FAIL":
         return []
     code = wish.check.codes[0]
-    # Somebody who wants it in the spam box still gets it: it is delivered there, whatever else may be blocked.
+    # Somebody who wants it in the spam box still gets it: this wish alone never blocks.
     cap: Mode = "LABEL" if wish.action == "SPAM_BOX" else "BLOCK"
     return [Objection(code, "recipient", mode_of(policy, code, cap), wish.action, cap, soft="SPAM_BOX")]
 

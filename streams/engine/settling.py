@@ -39,8 +39,7 @@ def _ended(ordered: list[SettingsEntry]) -> tuple[SettingsEntry, ...]:
     for entry in reversed(ordered):
         if begins is not None and begins <= entry.from_ms:
             continue  # overtaken before it ever counted
-        end = begins if entry.to_ms is None or begins is None else min(entry.to_ms, begins)
-        made.append(msgspec.structs.replace(entry, to_ms=end))
+        made.append(msgspec.structs.replace(entry, to_ms=begins))
         begins = entry.from_ms
     newest_ms = max((e.recorded_at_ms for e in made), default=0)
     kept = [e for e in reversed(made) if e.to_ms is None or e.to_ms >= newest_ms - KEEP_MS]
