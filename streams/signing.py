@@ -1,0 +1,119 @@
+"""Signed files: who published these bytes, checked offline by whoever holds the publisher's public key.
+
+A file is one line of JSON, the head, and behind it the payload exactly as it was signed (Ed25519, RFC 8032). Signed are
+the format's name and the payload together, so that a file of one kind never passes as one of another.
+
+    openssl genpkey -algorithm ed25519 -out signing.pem
+    openssl pkey -in signing.pem -pubout -out signing.pub.pem
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from msgspec import Meta
+
+from streams.errors import ConfigError, InputError
+
+__all__ = ["PrivateKey", "PublicKey", "SignatureRefused", "key_id", "opened", "private_key", "public_key", "sign"]
+
+#: A head is under 400 bytes; what has no line end by then is no such file.
+_HEAD_BYTES = 1024
+
+
+class SignatureRefused(InputError):
+    """A signed file that can't be relied on. `reason` is a code: NOT_SIGNED, TRUNCATED, WRONG_KEY or BAD_SIGNATURE."""
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of a signed file."""
+
+    format: Annotated[str, Meta(min_length=1, max_length=64)]
+    key: Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="of the signer, see key_id")]
+    length: Annotated[int, Meta(ge=0, le=2**40, description="of the payload, in bytes")]
+    signature: Annotated[str, Meta(max_length=128, description="base64 of 64 bytes")]
+
+
+_HEAD = msgspec.json.Decoder(Head)
+
+
+def key_id(key: PublicKey) -> str:
+    """16 hex digits of SHA-256 over the raw public key: enough to see which key it was."""
+    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def sign(form: str, payload: bytes, key: PrivateKey) -> bytes:
+    """A signed file of a format, e.g. `dualblock-blacklist/1`. The same input gives the same bytes."""
+    signature = base64.b64encode(key.sign(_signed(form, payload))).decode()
+    head = Head(format=form, key=key_id(key.public_key()), length=len(payload), signature=signature)
+    return msgspec.json.encode(head) + b"\n" + payload
+
+
+def opened(form: str, data: bytes, key: PublicKey) -> bytes:
+    """The payload of a signed file of this format, by the owner of this key. Raises SignatureRefused."""
+    line, newline, payload = data.partition(b"\n")
+    try:
+        head = _HEAD.decode(line) if newline and len(line) <= _HEAD_BYTES else None
+    except (ValueError, RecursionError):
+        head = None
+    if head is None or head.format != form:
+        raise SignatureRefused("NOT_SIGNED", f"it is no signed file of the format {form}")
+    if len(payload) != head.length:
+        raise SignatureRefused("TRUNCATED", f"{len(payload)} bytes where {head.length} were signed: fetch it again")
+    if head.key != key_id(key):
+        raise SignatureRefused("WRONG_KEY", f"it is signed with the key {head.key}, not with {key_id(key)}")
+    try:
+        key.verify(base64.b64decode(head.signature, validate=True), _signed(form, payload))
+    except (InvalidSignature, ValueError) as error:
+        raise SignatureRefused("BAD_SIGNATURE", "its signature does not fit: it was changed after signing") from error
+    return payload
+
+
+def private_key(file: Path) -> PrivateKey:
+    """A signing key from PEM (PKCS #8, not encrypted). Raises ConfigError."""
+    try:
+        found = load_pem_private_key(_read(file), None)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{file} holds no private key in PEM: make one with openssl genpkey.") from error
+    if not isinstance(found, PrivateKey):
+        raise ConfigError(f"{file} holds a key of another kind: an Ed25519 key is needed.")
+    return found
+
+
+def public_key(file: Path) -> PublicKey:
+    """A public key from PEM. Raises ConfigError."""
+    try:
+        found = load_pem_public_key(_read(file))
+    except ValueError as error:
+        raise ConfigError(f"{file} holds no public key in PEM: ask its owner for one.") from error
+    if not isinstance(found, PublicKey):
+        raise ConfigError(f"{file} holds a key of another kind: an Ed25519 key is needed.")
+    return found
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} can't be read ({error.strerror}): name a readable file.") from error
+
+
+def _signed(form: str, payload: bytes) -> bytes:
+    return form.encode() + b"\n" + payload
