@@ -29,7 +29,6 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.topics import Group
 from streams.drill.feeder import Feeder, close, producer
-from streams.drill.history import History, Record
 from streams.drill.oracle import STALE_AFTER_MS, Oracle
 from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
 from streams.drill.reader import ProgressReader, Reader, end, read
@@ -42,6 +41,7 @@ from streams.packs import shipped
 from streams.pipeline.gate import ENTITIES
 from streams.pipeline.settings import Connection
 from streams.pipeline.topics import create_topics
+from streams.replay.history import History, Record
 from streams.service.workers import Role
 
 JURISDICTION = "kr"

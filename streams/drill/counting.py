@@ -6,10 +6,10 @@ import time
 
 import msgspec
 
-from streams.drill.history import Record
 from streams.drill.processes import DrillStuck, now_ms
 from streams.drill.reader import Follower
 from streams.pipeline.settings import Connection
+from streams.replay.history import Record
 
 
 class _Observed(msgspec.Struct):

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from streams.drill.bed import Bed
-from streams.drill.history import Record
 from streams.drill.report import ScenarioReport
+from streams.replay.history import Record
 
 IMPORTED = 10_000
 _WITHIN_S = 120.0

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from streams.config import DEMO_KEYS
-from streams.drill.history import History, Record
 from streams.drill.oracle import STALE_AFTER_MS, Findings, Oracle
 from streams.engine.decide import ENGINE_VERSION
 from streams.engine.pseudonym import Keys
+from streams.replay.history import History, Record
 from streams.replica.changes import Entity
 
 

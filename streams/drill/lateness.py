@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.contracts.decisions import Progress
-from streams.drill.history import Record
+from streams.replay.history import Record
 
 _PROGRESS = msgspec.json.Decoder(Progress)
 

@@ -11,10 +11,10 @@ from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue, decode_registry
 from streams.contracts.reputation import Traffic
-from streams.drill.history import Record
 from streams.drill.report import ScenarioReport
 from streams.engine.metering import Sums, metered
 from streams.engine.registry import merge
+from streams.replay.history import Record
 
 Place = tuple[int, bytes]
 _DECISION = msgspec.json.Decoder(Decision)

@@ -16,8 +16,6 @@ import msgspec
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
-from streams.drill.history import History, Record
-from streams.drill.recompute import Recomputer
 from streams.drill.report import FAULTS, ScenarioReport
 from streams.engine.decide import Decider
 from streams.engine.intake import InvalidEvent, read_message
@@ -25,6 +23,8 @@ from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
+from streams.replay.history import History, Record
+from streams.replay.recompute import Recomputer
 from streams.replica.changes import Change, Entity, Value
 from streams.replica.memory import MemoryReplica
 

@@ -11,9 +11,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 
 from streams.contracts.decisions import Progress
 from streams.drill.feeder import QUIET
-from streams.drill.history import Record
 from streams.drill.processes import DrillStuck, Kill, now_ms
 from streams.pipeline.settings import Connection
+from streams.replay.history import Record
 
 _READ_S = 60.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from streams.drill.history import Record
 from streams.drill.reader import Came
+from streams.replay.history import Record
 
 
 def recovery_s(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX
-from streams.drill.history import Record
 from streams.engine.skeleton import skeletons_of
+from streams.replay.history import Record
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
 from streams.replica.rocks import RocksReplica

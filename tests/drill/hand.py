@@ -10,7 +10,6 @@ from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision, Observed
 from streams.contracts.messages import Message
-from streams.drill.history import History, Record
 from streams.drill.oracle import Findings, Oracle
 from streams.drill.world import World
 from streams.engine.decide import Decider
@@ -18,6 +17,7 @@ from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
+from streams.replay.history import History, Record
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
 

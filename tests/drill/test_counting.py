@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streams.drill.counting import Tally
-from streams.drill.history import Record
+from streams.replay.history import Record
 
 
 def record(key: bytes = b"k") -> Record:

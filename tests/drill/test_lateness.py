@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from streams.contracts.decisions import Progress
-from streams.drill.history import Record
 from streams.drill.lateness import Change, Steps, lateness
+from streams.replay.history import Record
 
 
 def said(*steps: tuple[str, str, int, int]) -> Steps:

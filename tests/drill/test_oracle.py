@@ -8,9 +8,9 @@ import pytest
 from streams.contracts.decisions import Decision, Reason
 from streams.contracts.messages import Content, Message, Route, Sender
 from streams.contracts.reputation import SanctionEntry, SanctionRow
-from streams.drill.history import History, Record
 from streams.drill.oracle import Findings, Oracle
 from streams.drill.report import ScenarioReport
+from streams.replay.history import History, Record
 from tests.drill.hand import KEYS, START_MS, Hand
 
 ROUTE = Route(relay_id="relay-1", chain=("reseller-1",), account_id="acct-1")

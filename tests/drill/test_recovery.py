@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streams.drill.history import Record
 from streams.drill.reader import Came
 from streams.drill.recovery import recovery_s
+from streams.replay.history import Record
 
 
 def fed(*places: tuple[int, int, int]) -> list[Record]:

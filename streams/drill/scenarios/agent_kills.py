@@ -12,7 +12,6 @@ import msgspec
 from streams.contracts.reports import Report
 from streams.contracts.reputation import Finding, SanctionRow
 from streams.drill.bed import Bed
-from streams.drill.history import Record
 from streams.drill.processes import Kill, Worker
 from streams.drill.report import ScenarioReport
 from streams.drill.reports import AT_MS, Model, businesses, counted, directives, messages, reports, watermarks
@@ -21,6 +20,7 @@ from streams.drill.world import Changed
 from streams.engine.epochs import epoch_of
 from streams.engine.tally import Tally
 from streams.replay.embedded import Embedded
+from streams.replay.history import Record
 
 KILLS = True
 STAGES = (

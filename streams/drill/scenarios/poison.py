@@ -18,11 +18,11 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams.contracts.base import encoder
 from streams.drill.bed import Bed
 from streams.drill.feeder import Feeder
-from streams.drill.history import Record
 from streams.drill.processes import DrillStuck, now_ms
 from streams.drill.report import ScenarioReport
 from streams.engine.intake import identity
 from streams.pipeline.fuse import Fuse
+from streams.replay.history import Record
 
 KILLS = False
 Source = tuple[int, int]

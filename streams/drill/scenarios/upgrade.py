@@ -10,7 +10,6 @@ import msgspec
 
 from streams.contracts.base import encoder
 from streams.drill.bed import JURISDICTION, Bed
-from streams.drill.history import Record
 from streams.drill.judge import Case, Said
 from streams.drill.oracle import STALE_AFTER_MS
 from streams.drill.processes import Worker
@@ -18,6 +17,7 @@ from streams.drill.report import ScenarioReport
 from streams.drill.versions import Version, two_versions
 from streams.drill.world import Changed
 from streams.pipeline.gate import ENTITIES
+from streams.replay.history import Record
 
 KILLS = True
 #: So many decisions in a row of both before the next step.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice, product
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -16,13 +17,13 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
-from streams.drill.history import NO_ROW, History, State, version_at
 from streams.engine.decide import Decider
 from streams.engine.intake import InvalidEvent, read_message
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
+from streams.replay.history import NO_ROW, NOTHING, History, State, version_at
 from streams.replica.changes import Entity, Value
 from streams.replica.marks import Marks
 
@@ -35,18 +36,25 @@ NOT_REGISTRY = (Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRo
 
 
 class Read(NamedTuple):
-    """A row that a decision read, and the version that it names for it."""
+    """A row that a decision read, the version that it names for it, and the state that was found for that."""
 
     entity: Entity
     key: str
     named: str
+    state: State
 
 
 class Recomputed(NamedTuple):
-    """value: canonical bytes without `observed`, None where no policy has the hash that the decision names."""
+    """value: canonical bytes without `observed`, None where no policy has the hash that the decision names.
+    feeds: whose heartbeats and manifests were asked for. alike: keys by skeleton, of those asked for.
+    policy: the state that has the hash.
+    """
 
     value: bytes | None
     reads: tuple[Read, ...] = ()
+    feeds: tuple[str, ...] = ()
+    alike: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    policy: State = NOTHING
 
 
 class GuidedView:
@@ -61,7 +69,6 @@ class GuidedView:
         for (key, partition), mark in history.marks.items():
             self._marks.put(key, partition, mark)
         self._skeletons = _skeletons(history)
-        self.feed, self.manifests = self._marks.feed, self._marks.manifests
         self.policy_row: PolicyRow | None = None
         self.begin((), 0, {})
 
@@ -70,6 +77,8 @@ class GuidedView:
         self._named, self._e_ms, self._choice = named, e_ms, choice
         self.reads: list[Read] = []
         self.several: dict[str, int] = {}
+        self.feeds: dict[str, None] = {}
+        self.alike: dict[str, tuple[str, ...]] = {}
         self._held: dict[tuple[Entity, str], Value | None] = {}
 
     def _read(self, entity: Entity, key: str) -> Value | None:
@@ -77,14 +86,25 @@ class GuidedView:
         if place not in self._held:
             number = len(self.reads)
             named = self._named[number] if number < len(self._named) else NO_ROW
-            self.reads.append(Read(entity, key, named))
             states = self._history.states(entity, key)
-            fit = [s.value for s in reversed(states) if version_at(s.value, self._e_ms) == named]
+            fit = [s for s in reversed(states) if version_at(s.value, self._e_ms) == named]
             if len(fit) > 1:
                 self.several[key] = len(fit)
             at = self._choice.get(key, 0)
-            self._held[place] = fit[at] if at < len(fit) else None
+            found = fit[at] if at < len(fit) else NOTHING
+            self.reads.append(Read(entity, key, named, found))
+            self._held[place] = found.value
         return self._held[place]
+
+    def feed(self, name: str) -> Heartbeat | None:
+        """The heartbeats of a feed."""
+        self.feeds[name] = None
+        return self._marks.feed(name)
+
+    def manifests(self, feed: str) -> tuple[Manifest, ...]:
+        """The manifests of a feed."""
+        self.feeds[feed] = None
+        return self._marks.manifests(feed)
 
     def row(self, key: str) -> Row | None:
         """A registry row."""
@@ -113,7 +133,8 @@ class GuidedView:
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         """Keys by skeleton, over every row that ever was."""
-        return self._skeletons.get(skeleton, ())
+        found = self.alike[skeleton] = self._skeletons.get(skeleton, ())
+        return found
 
 
 class Recomputer:
@@ -147,23 +168,25 @@ class Recomputer:
             self._view.policy_row = state.value if isinstance(state.value, PolicyRow) else None
             if decider.policies.at(self._view, decision.event_time_ms).version != decision.versions.policy:
                 continue
-            yield self._compute(decider, raw, decision, {})
+            yield self._compute(decider, raw, decision, {})._replace(policy=state)
             several = dict(self._view.several)
             for choice in islice(product(*(range(count) for count in several.values())), 1, _TRIES):
-                yield self._compute(decider, raw, decision, dict(zip(several, choice, strict=True)))
+                again = self._compute(decider, raw, decision, dict(zip(several, choice, strict=True)))
+                yield again._replace(policy=state)
 
     def _compute(self, decider: Decider, raw: bytes, decision: Decision, choice: dict[str, int]) -> Recomputed:
         named = tuple(decision.versions.read.split(",")) if decision.versions.read else ()
         self._view.begin(named, decision.event_time_ms, choice)
         message, flags = read_message(raw)
         made = self._encode(decider.decide(message, raw, self._view, flags))
-        return Recomputed(made, tuple(self._view.reads))
+        view = self._view
+        return Recomputed(made, tuple(view.reads), tuple(view.feeds), dict(view.alike))
 
     def superseded(self, reads: tuple[Read, ...], decision: Decision, known_ms: int) -> list[tuple[str, str, str]]:
         """(key, version named, version readable by `known_ms`) where a newer one should have been read."""
         found: list[tuple[str, str, str]] = []
         e_ms = decision.event_time_ms
-        for entity, key, named in reads:
+        for entity, key, named, _ in reads:
             states = self._history.states(entity, key)
             allowed = [version_at(s.value, e_ms) for s in states[_newest(states, known_ms) :]]
             if named not in allowed:

@@ -1,4 +1,5 @@
-"""What stood under each key of the compacted topics, and from when on it could be read: the oracle's memory."""
+"""What stood under each key of the compacted topics, and from when on it could be read: a decision is computed again
+from it."""
 
 from __future__ import annotations
 
@@ -28,10 +29,14 @@ class Record(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a key held from `readable_ms` on; value None: nothing yet."""
+    """What a key held from `readable_ms` on; value None: nothing yet. record: as it stands on the history topic."""
 
     readable_ms: int
     value: Value | None
+    record: Record | None = None
+
+
+NOTHING = State(-1, None)
 
 
 class History:
@@ -41,6 +46,7 @@ class History:
         self._states: dict[tuple[Entity, str], list[State]] = {}
         self.rows: dict[tuple[Entity, str], Value] = {}  # as they stand at the end
         self.marks: dict[tuple[str, int], Heartbeat | Manifest] = {}  # heartbeats and manifests, by partition
+        self.mark_records: dict[tuple[str, int], Record] = {}  # the same, as they stand on the history topic
 
     def add(self, entity: Entity, records: Iterable[Record], topic: Iterable[Record] = ()) -> History:
         """Take an entity's log (its history topic), in the order of offsets within each partition.
@@ -57,18 +63,19 @@ class History:
             value = decode(entity, key, record.value)
             if isinstance(value, Heartbeat | Manifest):
                 self.marks[key, record.partition] = value
+                self.mark_records[key, record.partition] = record
                 continue
-            states = self._states.setdefault((entity, key), [State(-1, None)])
+            states = self._states.setdefault((entity, key), [NOTHING])
             if states[-1].value != value:
                 at_ms = public.get((record.key, record.value), NEVER if topic else 0)
                 readable_ms = max(record.append_ms, at_ms)
-                states.append(State(readable_ms, value))
+                states.append(State(readable_ms, value, record))
                 self.rows[entity, key] = value
         return self
 
     def states(self, entity: Entity, key: str) -> list[State]:
         """Oldest first; the first is always "no row"."""
-        return self._states.get((entity, key)) or [State(-1, None)]
+        return self._states.get((entity, key)) or [NOTHING]
 
     def keys(self, entity: Entity) -> list[str]:
         """All keys that were ever written."""
