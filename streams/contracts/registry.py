@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from streams.contracts.base import Count, Entry, Id, Ms, Record
-from streams.contracts.messages import Channel, Leg, TrafficClass
+from streams.contracts.messages import Channel, Leg, Purpose, TrafficClass
 
 BOTH_LEGS: tuple[Leg, ...] = ("origination", "termination")
 NumberStatus = Annotated[
@@ -16,6 +16,11 @@ NumberStatus = Annotated[
     Meta(description="ported_out: in service with another carrier"),
 ]
 Key = Annotated[str, Meta(min_length=1, max_length=256, description="the record's key: kind:name")]
+#: What an owner is known by, `kind:value`: `business:1234567890` in clear, every other kind under the state key.
+OwnerKeys = Annotated[
+    tuple[Annotated[str, Meta(pattern="^(business:[^~]|[a-z]{1,16}:~).*$", max_length=256)], ...],
+    Meta(max_length=32, description="who is behind it: business:<id>, owner:~…, number:~…, hint:~…"),
+]
 
 
 class Routes(Record, frozen=True, kw_only=True):
@@ -45,6 +50,7 @@ class ResellerEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended", "expelled"] = "active"
     certificate: Annotated[Id | None, Meta(description="number of the mass-sender certificate")] = None
     parent: Annotated[Id | None, Meta(description="relay or reseller above")] = None
+    owner_keys: OwnerKeys = ()
 
 
 class AccountEntry(Entry, frozen=True, kw_only=True):
@@ -52,11 +58,24 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
     reseller: Id | None = None
     owner: Annotated[Id | None, Meta(description="organisation, as in sender rows")] = None
     networks: Annotated[tuple[str, ...], Meta(description="CIDR prefixes it sends from; empty = not listed")] = ()
+    owner_keys: OwnerKeys = ()
 
 
 class RelayEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
     international: Annotated[bool, Meta(description="it carries messages from abroad")] = False
+    certificate: Annotated[Id | None, Meta(description="number of the mass-sender certificate")] = None
+    owner_keys: OwnerKeys = ()
+
+
+class CertificateEntry(Entry, frozen=True, kw_only=True):
+    """A mass-sender certificate; it is valid for as long as an active entry counts."""
+
+    holder: Annotated[Key, Meta(description="whose it is: reseller:<id> or relay:<id>")]
+    state: Literal["active", "suspended"] = "active"
+    channels: Annotated[tuple[Channel, ...], Meta(description="what it covers; empty = every channel")] = ()
+    purposes: Annotated[tuple[Purpose, ...], Meta(description="what it covers; empty = every purpose")] = ()
+    issuer: Annotated[Id | None, Meta(description="who issued it")] = None
 
 
 class DnoEntry(Entry, frozen=True, kw_only=True):
@@ -123,6 +142,13 @@ class RelayRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="relay")
     timeline: tuple[RelayEntry, ...]
 
 
+class CertificateRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="certificate"):
+    """Key `certificate:<number>`; the holder's own row names the number."""
+
+    key: Key
+    timeline: tuple[CertificateEntry, ...]
+
+
 class DnoRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="dno"):
     key: Key
     timeline: tuple[DnoEntry, ...]
@@ -173,6 +199,6 @@ class BlockRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="block")
 
 TimelineRow = (
     SenderRow | ResellerRow | AccountRow | RelayRow | DnoRow | InstitutionRow | PermissionRow | AllowRow | ConsentRow
-    | NumberRow
+    | NumberRow | CertificateRow
 )  # fmt: skip
 Row = TimelineRow | BlockRow

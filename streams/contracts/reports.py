@@ -70,7 +70,10 @@ class Directive(Record, frozen=True, kw_only=True):
 
     reference: Annotated[Id, Meta(description="the authority's own number for the order")]
     subject: Annotated[str, Meta(max_length=512, description="kind:name; a release names the subject, too")] = ""
-    act: Literal["suspend", "terminate", "block", "throttle", "release"]
+    act: Annotated[
+        Literal["suspend", "terminate", "block", "throttle", "expel", "release"],
+        Meta(description="expel: a reseller or relay, with all that the registry has below it"),
+    ]
     releases: Annotated[Id | None, Meta(description="release: the reference or sanction_id that it ends")] = None
     scope: Scope = Scope()
     share_permille: Permille = 1000

@@ -16,6 +16,8 @@ from streams.contracts.registry import (
     AllowEntry,
     AllowRow,
     BlockRow,
+    CertificateEntry,
+    CertificateRow,
     ConsentEntry,
     ConsentRow,
     DnoEntry,
@@ -135,6 +137,10 @@ class Case:
     def relay_row(self, relay: str) -> Read[RelayEntry]:
         """The row of a relay."""
         return self._read("relay:" + relay, RelayRow)  # type: ignore[return-value]  # by row_type
+
+    def certificate_row(self, number: str) -> Read[CertificateEntry]:
+        """A mass-sender certificate by its number."""
+        return self._read("certificate:" + number, CertificateRow)  # type: ignore[return-value]  # by row_type
 
     def dno_row(self) -> Read[DnoEntry]:
         """The do-not-originate entry of the sender."""

@@ -12,6 +12,7 @@ import phonenumbers
 from streams.contracts.decisions import (
     CheckRecord,
     Decision,
+    Evidence,
     FailBasis,
     Gate,
     Mode,
@@ -32,13 +33,14 @@ from streams.engine.grounds import RELIEF, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
 from streams.engine.hosts import host_subjects
 from streams.engine.intake import identity
+from streams.engine.lineage import above
 from streams.engine.lists import Lists
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
 from streams.engine.pseudonym import Keys, input_hash, pseudonym
 from streams.engine.recipient import Wanted, wanted
-from streams.engine.reputation import Hit, campaign_by_bands, hits
+from streams.engine.reputation import Hit, campaign_by_bands, hits, ordered_above
 from streams.engine.short import short_hash
 from streams.engine.skeleton import DATA_SHA256
 from streams.engine.subjects import band_subjects, is_business, listed_subjects, sanctionable, sender_subject
@@ -119,6 +121,7 @@ class Decider:
         route_passes = "route" in passed
         linked = host_subjects(message.content.text, pack.shared_hosts)
         stopped = hits(case, (*sanctionable(case, sender, keys, mark), *linked), route_passes)
+        stopped += ordered_above(case, above(case))
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
         rests = grounds(case, checks, bool(stopped), self.policies)
@@ -222,15 +225,18 @@ def _records(checks: list[Check]) -> list[CheckRecord]:
 
 
 def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:
-    return [
-        CheckRecord(
-            check="sanctions",
-            outcome="FAIL",
-            evidence={"on": h.kind, "sanction_id": h.entry.sanction_id, "step": h.entry.step}
-            | ({"bands": h.others} if h.others else {}),
-        )
-        for h in stopped
-    ]
+    found: list[CheckRecord] = []
+    for hit in stopped:
+        entry = hit.entry
+        evidence: dict[str, Evidence] = {"on": hit.kind, "sanction_id": entry.sanction_id, "step": entry.step}
+        if hit.others:
+            evidence["bands"] = hit.others
+        if hit.directive and entry.reference:
+            evidence["reference"] = entry.reference
+        if hit.above:
+            evidence["above"] = hit.above
+        found.append(CheckRecord(check="sanctions", outcome="FAIL", evidence=evidence))
+    return found
 
 
 def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, said: Outcome) -> Shadow | None:

@@ -23,6 +23,8 @@ def direct(directive: Directive, view: View, policies: Policies, keys: Keys) -> 
         raise ValueError(f"NO_SUBJECT: {directive.subject!r} is not kind:name with a kind that can be sanctioned")
     if kind == "host" and name in policies.at(view, directive.recorded_at_ms).pack.shared_hosts:
         raise ValueError(f"SHARED_HOST: {name} is shared by strangers and is never a subject")
+    if directive.act == "expel" and kind not in ("reseller", "relay"):
+        raise ValueError(f"NOT_EXPELLABLE: resellers and relays are expelled, not {directive.subject!r}")
     if kind != "sender" or name.startswith("~"):  # ~: already in the form of the sanctions topic
         return finding_of(directive, directive.subject)
     key, hash_sign, epoch = name.rpartition("#")

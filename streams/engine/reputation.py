@@ -19,7 +19,8 @@ STRICTNESS = {"RELIEF": -1, "OBSERVE": 0, "WARN": 1, "THROTTLE": 2, "TEMP_BLOCK"
 
 class Hit(NamedTuple):
     """A sanction that stops this message. others: of a campaign by its bands, the sanctions of the other bands.
-    cap: LABEL where it is not known whether the sanction covers the message."""
+    cap: LABEL where it is not known whether the sanction covers the message. above: the subject, where the message
+    does not name it itself but the registry has it above who carried it."""
 
     kind: str
     entry: SanctionEntry
@@ -27,10 +28,11 @@ class Hit(NamedTuple):
     directive: bool
     others: tuple[str, ...] = ()
     cap: Mode = "BLOCK"
+    above: str = ""
 
 
 def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit]:
-    """The sanctions that stop the message, the strictest of each subject.
+    """The sanctions that stop the message, the strictest of each subject; of the regulator's orders every one.
 
     A campaign sanction never touches a message whose route binding is PASS: a copied bank template must not block
     the bank. WARN and OBSERVE stop nothing, nor does what an appeal suspends.
@@ -44,12 +46,18 @@ def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit
         if kind == "campaign" and genuine_route:
             continue
         entries = _counting(standing, case)
-        for directive in (True, False):
-            side = [e for e in entries if (e.authority == "regulator") is directive]
-            hit = _strictest(case, kind, side, directive)
-            if hit is not None:
-                found.append(hit)
+        found += _stopping(case, kind, [e for e in entries if e.authority == "regulator"], True)
+        hit = _strictest(case, kind, [e for e in entries if e.authority != "regulator"], False)
+        if hit is not None:
+            found.append(hit)
     return found
+
+
+def ordered_above(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
+    """The regulator's orders on those who stand above who carried the message. Nothing else is inherited."""
+    return [
+        hit._replace(above=subject) for subject in subjects for hit in hits(case, (subject,), False) if hit.directive
+    ]
 
 
 def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
@@ -83,7 +91,13 @@ def _counting(standing: list[SanctionEntry], case: Case) -> list[SanctionEntry]:
 
 
 def _strictest(case: Case, kind: str, entries: list[SanctionEntry], directive: bool) -> Hit | None:
-    unsure: Hit | None = None
+    stopping = _stopping(case, kind, entries, directive)
+    return next((hit for hit in stopping if hit.cap == "BLOCK"), stopping[0] if stopping else None)
+
+
+def _stopping(case: Case, kind: str, entries: list[SanctionEntry], directive: bool) -> list[Hit]:
+    """What stops the message, the strictest first."""
+    found: list[Hit] = []
     for entry in sorted(entries, key=lambda e: (-STRICTNESS[e.step], e.sanction_id)):
         action: Action = "REJECT"
         if STRICTNESS[entry.step] < STRICTNESS["TEMP_BLOCK"]:
@@ -92,10 +106,10 @@ def _strictest(case: Case, kind: str, entries: list[SanctionEntry], directive: b
             action = "THROTTLE"
         covered = True if entry.scope.purpose is None else _advertising(case)
         if covered:
-            return Hit(kind, entry, action, directive)
-        if covered is None and unsure is None:
-            unsure = Hit(kind, entry, action, directive, cap="LABEL")
-    return unsure
+            found.append(Hit(kind, entry, action, directive))
+        elif covered is None:
+            found.append(Hit(kind, entry, action, directive, cap="LABEL"))
+    return found
 
 
 def _in_scope(entry: SanctionEntry, case: Case) -> bool:

@@ -14,10 +14,13 @@ from streams.engine.registry import KEEP_MS
 _WINDOW_ORDER = {"1H": 1, "24H": 2, "10D": 3}
 RELEASED, WITHDRAWN = "RELEASED", "WITHDRAWN"
 REGULATOR = "regulator"
+#: How far ahead of its recording an expulsion counts at the least: by then every replica has it, so that none of
+#: forty gates lets through what another has stopped.
+EXPULSION_AHEAD_MS = 2000
 #: Who may take back what it said before it could count; people and orders only end what was.
 _COUNTING = ("tally", "breaker")
 _STEP_OF: dict[str, StepName] = {
-    "suspend": "TEMP_BLOCK", "terminate": "BLOCK", "block": "BLOCK", "throttle": "THROTTLE",
+    "suspend": "TEMP_BLOCK", "terminate": "BLOCK", "block": "BLOCK", "throttle": "THROTTLE", "expel": "BLOCK",
 }  # fmt: skip
 
 
@@ -182,7 +185,8 @@ def finding_of(directive: Directive, subject: str) -> Finding:
 
     Raises ValueError when a release names nothing.
     """
-    from_ms = max(directive.from_ms, directive.recorded_at_ms)
+    ahead_ms = EXPULSION_AHEAD_MS if directive.act == "expel" else 0
+    from_ms = max(directive.from_ms, directive.recorded_at_ms + ahead_ms)
     if directive.act == "release":
         if directive.releases is None:
             raise ValueError("RELEASE_OF_NOTHING: a release names the reference or sanction that it ends")

@@ -32,7 +32,8 @@ _WINDOWS = {"1H": "an hour", "24H": "24 hours", "10D": "10 days"}
 _LEVELS = {"WARN": "the warning threshold", "CRITICAL": "the critical threshold"}
 _ORDERS = {
     "SUSPEND": "a regulator's order suspends it", "TERMINATE": "a regulator's order bars it for good",
-    "BLOCK": "a regulator's order blocks it", "THROTTLE": "a regulator's order lets only a share of it through",
+    "BLOCK": "a regulator's order blocks it", "EXPEL": "it, or who stands above it in the registry, is expelled",
+    "THROTTLE": "a regulator's order lets only a share of it through",
 }  # fmt: skip
 #: Codes that a pack's modes name for whole gates.
 GATES = {

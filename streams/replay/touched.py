@@ -9,6 +9,7 @@ from streams.contracts.registry import (
     AccountRow,
     AllowRow,
     BlockRow,
+    CertificateRow,
     ConsentRow,
     DnoRow,
     NumberRow,
@@ -82,6 +83,8 @@ class Touched:
                 self._hidden_kinds.add(found.kind)
         elif isinstance(row, RelayRow | ResellerRow | AccountRow):
             self._subjects.add(row.key)
+        elif isinstance(row, CertificateRow):
+            self._subjects.update(entry.holder for entry in row.timeline)
         elif isinstance(row, NumberRow | BlockRow):
             self._numbers.add(row.key if isinstance(row, BlockRow) else name)
             # Service numbers stand under the country's own name and are no person's.

@@ -21,6 +21,8 @@ from streams.contracts.registry import (
     AllowRow,
     BlockRow,
     BlockStates,
+    CertificateEntry,
+    CertificateRow,
     NumberEntry,
     NumberRow,
     NumberStatus,
@@ -166,6 +168,11 @@ def relay(name: str = "relay-7", **over: Any) -> RelayRow:
 def reseller(name: str = "reseller-1", **over: Any) -> ResellerRow:
     """A reseller's row."""
     return ResellerRow(key=f"reseller:{name}", timeline=(ResellerEntry(**over),))
+
+
+def certificate(holder: str, number: str = "C-1", **over: Any) -> CertificateRow:
+    """A mass-sender certificate."""
+    return CertificateRow(key=f"certificate:{number}", timeline=(CertificateEntry(holder=holder, **over),))
 
 
 def account(name: str = "acct-1", **over: Any) -> AccountRow:

@@ -44,3 +44,10 @@ def test_the_subject(named: str, rows: list[RegistryValue], subject: str, act: s
 def test_no_subject_is_refused(subject: str) -> None:
     with pytest.raises(ValueError, match="NO_SUBJECT"):
         direct(order(subject), view(), policies(), KEYS)
+
+
+@pytest.mark.parametrize("subject", ["account:a", f"sender:kr:{BANK}", "campaign:relay-7×0123456789abcdef"])
+def test_only_resellers_and_relays_are_expelled(subject: str) -> None:
+    expel = Directive(reference="KISA-1", subject=subject, act="expel", from_ms=T, recorded_at_ms=T)
+    with pytest.raises(ValueError, match="NOT_EXPELLABLE"):
+        direct(expel, view(), policies(), KEYS)

@@ -193,3 +193,13 @@ def test_what_an_appeal_suspends_does_not_count(from_ms: int | None, to_ms: int 
         "appeal_id": "a1", "filed_at_ms": T - HOUR, "decide_by_ms": T, "paused_from_ms": from_ms, "paused_to_ms": to_ms,
     }  # fmt: skip
     assert answer(a2p(), row_of({"appeals": [state]})) == expected
+
+
+def test_every_order_in_force_shows() -> None:
+    fields = {"step": "TEMP_BLOCK", "from_ms": T - HOUR, "authority": "regulator", "reason": "DIRECTIVE_SUSPEND"}
+    entries = [
+        msgspec.convert({"sanction_id": f"s{n}", "reference": f"KCC-{n}"} | fields, SanctionEntry) for n in (1, 2)
+    ]
+    found = decide(a2p(), view(sanctions=[SanctionRow(subject=HERE, timeline=tuple(entries))]))
+    assert [check.evidence["reference"] for check in found.checks if check.check == "sanctions"] == ["KCC-1", "KCC-2"]
+    assert [reason.code for reason in found.reasons] == ["DIRECTIVE_SUSPEND"] * 2

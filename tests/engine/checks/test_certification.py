@@ -6,7 +6,7 @@ import pytest
 
 from streams.contracts.feeds import RegistryValue
 from streams.engine.checks.certification import check
-from tests.engine.kit import T, a2p, account, alive, case, message, relay, reseller, said, view
+from tests.engine.kit import T, a2p, account, alive, beat, case, certificate, message, relay, reseller, said, view
 
 CHAIN = {"relay_id": "relay-7", "chain": ("reseller-1", "reseller-2"), "account_id": "acct-1"}
 S2 = reseller("reseller-2")
@@ -54,3 +54,44 @@ def test_an_end_counts_from_the_end_on() -> None:
     judged = check(case(a2p(route={"chain": ("reseller-1",)}), view(relay(), ended)))
     assert judged is not None
     assert judged.since_ms == T - 10
+
+
+CARD = {"relay_id": "relay-7", "chain": ("reseller-1",)}
+HELD: list[RegistryValue] = [relay(), reseller(certificate="C-1")]
+LISTED = [*alive("kr-certification"), beat("kr-certification", T - 1, T + 2 * 86_400_000, words=("kr:certificate",))]
+CERTIFICATES: list[tuple[str, list[RegistryValue], str]] = [
+    ("valid", [*HELD, certificate("reseller:reseller-1")], "PASS"),
+    ("lapsed", [*HELD, certificate("reseller:reseller-1", to_ms=T)], "lapsed"),
+    ("lapses right after", [*HELD, certificate("reseller:reseller-1", to_ms=T + 1)], "PASS"),
+    ("suspended", [*HELD, certificate("reseller:reseller-1", state="suspended")], "suspended"),
+    ("somebody else's", [*HELD, certificate("reseller:reseller-9")], "another's"),
+    ("a relay of that name", [*HELD, certificate("relay:reseller-1")], "another's"),
+    ("for this channel", [*HELD, certificate("reseller:reseller-1", channels=("mt",))], "PASS"),
+    ("for another channel", [*HELD, certificate("reseller:reseller-1", channels=("rcs",))], "for other channels"),
+    ("for this purpose", [*HELD, certificate("reseller:reseller-1", purposes=("transactional",))], "PASS"),
+    ("for another", [*HELD, certificate("reseller:reseller-1", purposes=("personal",))], "for other purposes"),
+    ("no row, nobody vouches", [*HELD, *COMPLETE], "PASS"),
+    ("no row, a whole list", [*HELD, *LISTED], "not issued"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "rows", "answer"), CERTIFICATES, ids=[c[0] for c in CERTIFICATES])
+def test_a_certificate_is_a_row_of_its_own(what: str, rows: list[RegistryValue], answer: str) -> None:
+    judged = check(case(a2p(route=CARD, purpose="transactional"), view(*rows)))
+    assert judged is not None
+    assert said(judged) == ("PASS" if answer == "PASS" else "RESELLER_UNCERTIFIED")
+    assert judged.evidence.get("certificate:C-1", "PASS") == answer
+    assert judged.gate == "standing"
+
+
+def test_a_purpose_that_nobody_stated_is_not_held_against_a_certificate() -> None:
+    rows = [*HELD, certificate("reseller:reseller-1", purposes=("personal",))]
+    assert said(check(case(a2p(route=CARD), view(*rows)))) == "PASS"
+
+
+def test_a_relay_holds_one_too() -> None:
+    rows = [relay(certificate="C-2"), certificate("relay:relay-7", "C-2", to_ms=T)]
+    judged = check(case(a2p(), view(*rows)))
+    assert judged is not None
+    assert (said(judged), judged.since_ms) == ("RELAY_UNCERTIFIED", T)
+    assert judged.evidence == {"relay:relay-7": "RELAY_UNCERTIFIED", "certificate:C-2": "lapsed"}
