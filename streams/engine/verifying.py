@@ -11,11 +11,12 @@ from streams.contracts.verify import AccountFacts, Answer, Because, Doubt, Quest
 from streams.engine.case import Case
 from streams.engine.checks import CHECKS, CheckFunction, run_checks
 from streams.engine.decide import mode_of
+from streams.engine.lineage import above
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.registry import KEEP_MS
-from streams.engine.reputation import Hit, hits
+from streams.engine.reputation import Hit, hits, ordered_above
 from streams.engine.subjects import sanctionable, sender_subject
 from streams.engine.view import View
 
@@ -25,7 +26,7 @@ MAX_PARENTS = 16
 #: About the sender alone, whoever carries it.
 OF_SENDER = ("format", "allocation", "status", "do-not-originate", "registration")
 #: About the sender over this route, and about the route.
-OF_ROUTE = ("route", "institution", "lookalike", "certification")
+OF_ROUTE = ("route", "institution", "lookalike", "certification", "chain")
 #: Asked of messages only, and why.
 NEEDS_MORE = {
     "origin": "the number that the network set",
@@ -37,7 +38,7 @@ NEEDS_MORE = {
 Asked = tuple[tuple[str, CheckFunction], ...]
 _SENDER: Asked = tuple(c for c in CHECKS if c[0] in OF_SENDER)
 _ROUTE: Asked = tuple(c for c in CHECKS if c[0] in OF_SENDER or c[0] in OF_ROUTE)
-_HANDS: Asked = tuple(c for c in CHECKS if c[0] == "certification")
+_HANDS: Asked = tuple(c for c in CHECKS if c[0] in ("certification", "chain"))
 
 
 def verify(question: Question, relay: str, view: View, policies: Policies, keys: Keys, now_ms: int) -> Answer:
@@ -57,7 +58,7 @@ def verify(question: Question, relay: str, view: View, policies: Policies, keys:
     else:
         answers = run_checks(case, _ROUTE if own else _SENDER)
     passed = tuple(c.name for c in answers if c.outcome == "PASS")
-    stopped = hits(case, _subjects(case, question, keys), "route" in passed)
+    stopped = hits(case, _subjects(case, question, keys), "route" in passed) + ordered_above(case, above(case))
     standing = _standing(answers, stopped, question, own)
     if not own:
         return Answer(standing=standing, at_ms=at_ms)
