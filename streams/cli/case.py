@@ -45,6 +45,7 @@ def _sources(shell: Shell, subject: str) -> Sources:
     entities = {
         "votes": "votes", "findings": "findings", "sanctions.history": "history", "notices": "notices",
         "appeals": "appeals", "reviews": "reviews", "outcomes": "outcomes",
+        "releases.reviews": "released",
     }  # fmt: skip
     types: dict[str, Any] = RECORDS | {"sanctions.history": RECORDS["sanctions"]}
     decoders = {entity: msgspec.json.Decoder(types[entity]) for entity in entities}

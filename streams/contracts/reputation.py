@@ -74,7 +74,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
     subject: Subject
     finding_id: Annotated[Id, Meta(description="becomes the sanction_id; the same conclusion has the same")]
-    source: Literal["tally", "directive", "appeal", "person", "breaker"]
+    source: Literal["tally", "directive", "appeal", "person", "breaker", "review"]
     step: StepName
     from_ms: Ms
     to_ms: Ms | None = None
@@ -88,7 +88,7 @@ class Finding(Record, frozen=True, kw_only=True):
     version: Count = 0
     codes: Annotated[tuple[Id, ...], Meta(description="step RELIEF: the codes that label instead of blocking")] = ()
     releases: Annotated[Id | None, Meta(description="the sanction_id that this finding ends, at from_ms")] = None
-    sanction_id: Annotated[Id | None, Meta(description="source appeal: the sanction appealed")] = None
+    sanction_id: Annotated[Id | None, Meta(description="source appeal or review: the sanction it is about")] = None
     appeal_id: Annotated[Id | None, Meta(description="source appeal: which one")] = None
     clears_through_epoch: Annotated[
         int | None, Meta(description="votes up to this epoch don't count again; null: they do")

@@ -12,6 +12,7 @@ from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
 from streams.contracts.recent import Recent
 from streams.contracts.registry import Row
+from streams.contracts.releases import Release, ReleaseReview
 from streams.contracts.reports import Directive, Half, Report
 from streams.contracts.reputation import Finding, PairTraffic, SanctionRow, Traffic, Vote
 from streams.contracts.settings import SettingsRequest, SettingsRow
@@ -84,7 +85,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("books", "subject/month", "delete", "meter, report agent", ("ledger agent",), "reputation", 30),
     _topic("ledger", "subject/month", "compact", "ledger agent", ("ledger command", "lake"), "reputation"),
     _topic(
-        "findings", "subject", "delete", "tally, directive, appeal and breaker agents; sanction impose, lift",
+        "findings", "subject", "delete", "tally, directive, appeal, breaker and release agents; sanction impose, lift",
         ("sanction agent", "lake"), "reputation", 30,
     ),
     _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),
@@ -102,6 +103,10 @@ TOPICS: tuple[Topic, ...] = (
     ),
     _topic("settings", "recipient", "compact", "settings agent", ("gate",), "reputation"),
     _topic("settings.history", "recipient", "delete", "settings agent", ("verify",), "reputation", 30),
+    _topic(
+        "releases", "subject", "delete", "spam boxes; releases import, decide", ("release agent",), "reputation", 30
+    ),
+    _topic("releases.reviews", "subject", "delete", "release agent", ("releases command",), "reputation", 3650),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
@@ -117,6 +122,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("books.dead", "ledger agent", "reputation"),
     _dead("settings.requests.dead", "settings agent", "reputation"),
     _dead("appeals.dead", "appeal agent", "reputation"),
+    _dead("releases.dead", "release agent", "reputation"),
 )  # fmt: skip
 
 #: The record type of each topic whose values are one type (feeds and registry hold rows, heartbeats and manifests).
@@ -145,6 +151,8 @@ RECORDS: dict[str, object] = {
     "ledger": LedgerRow,
     "settings.requests": SettingsRequest,
     "settings": SettingsRow,
+    "releases": Release,
+    "releases.reviews": ReleaseReview,
     "progress": Progress,
 }
 

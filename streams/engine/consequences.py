@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -12,8 +12,9 @@ from streams.contracts.reputation import AppealState, Finding, SanctionEntry, Sa
 from streams.engine.appealing import hear
 from streams.engine.epochs import effect_of, epoch_of
 from streams.engine.pack import Pack
+from streams.engine.releasing import CONFIRMED, OVERTURNED
 from streams.engine.reputation import STRICTNESS
-from streams.engine.sanctioning import REGULATOR, WITHDRAWN, FindingRefused, impose
+from streams.engine.sanctioning import REGULATOR, WITHDRAWN, FindingRefused, impose, may_lift
 
 #: Kinds of subjects that somebody answers for; nobody is told about a campaign.
 PARTIES = ("sender", "account", "reseller", "relay")
@@ -21,6 +22,11 @@ _WHY_AFTER = {
     "tally": "counts of reports act at once",
     "directive": "an order acts from its own date",
 }
+#: What an appeal's or a review's decision says of the reporters behind the sanction; of all others nothing.
+_RESULTS: dict[str, Literal["overturned", "confirmed"]] = {
+    "APPEAL_UPHELD": "overturned", "APPEAL_REFUSED": "confirmed",
+    OVERTURNED: "overturned", CONFIRMED: "confirmed",
+}  # fmt: skip
 
 
 class Consequences(NamedTuple):
@@ -39,6 +45,9 @@ def act_on(row: SanctionRow | None, finding: Finding, pack: Pack) -> Consequence
     if finding.source == "appeal":
         after = hear(row, finding, pack)
         return Consequences(after, _appeal_notices(after, finding), _review(finding, pack), finding)
+    if finding.source == "review":
+        after = _reviewed(row, finding)
+        return Consequences(after, _notices(after, finding, None, pack), _review(finding, pack), finding)
     if finding.source == "person":
         finding = _of_person(finding, pack)
     until = _appeal_until(finding, pack)
@@ -49,6 +58,18 @@ def act_on(row: SanctionRow | None, finding: Finding, pack: Pack) -> Consequence
 def overdue(subject: str, entry: SanctionEntry, appeal: AppealState) -> Notice:
     """The notice that an appeal should have been decided by now."""
     return _about(subject, entry, "appeal_overdue", appeal.decide_by_ms, appeal)
+
+
+def _reviewed(row: SanctionRow | None, finding: Finding) -> SanctionRow:
+    """The row after a review of releases: overturned, the sanction ends; confirmed, it stays. Raises FindingRefused."""
+    timeline = row.timeline if row is not None else ()
+    held = [e for e in timeline if e.sanction_id == finding.sanction_id and e.version > 0]
+    if row is None or not held:
+        raise FindingRefused("NO_SUCH_SANCTION", f"{finding.sanction_id} is not held for this subject")
+    imposed_by = max(held, key=lambda e: e.version).authority
+    if not may_lift(finding.authority, imposed_by):
+        raise FindingRefused("NOT_ITS_AUTHORITY", f"imposed by {imposed_by}, so {finding.authority} can't decide on it")
+    return row if finding.releases is None else impose(row, finding)
 
 
 def _of_person(finding: Finding, pack: Pack) -> Finding:
@@ -175,16 +196,18 @@ def _review(finding: Finding, pack: Pack) -> Review | None:
     """What the tally has to know: which votes are spent, and whether an appeal proved them wrong."""
     sanction_id = finding.sanction_id or finding.releases
     epoch = finding.clears_through_epoch
-    if finding.source == "appeal" and finding.reason == "APPEAL_REFUSED":
+    result: Literal["overturned", "confirmed", "lifted"] = "lifted"
+    if finding.source in ("appeal", "review"):
+        result = _RESULTS.get(finding.reason, "lifted")
+    if result == "confirmed":
         epoch = epoch_of(finding.recorded_at_ms, pack.epoch_ms)
     if sanction_id is None or epoch is None or finding.subject.startswith("pair:"):  # nobody votes on a pair
         return None
-    overturned = finding.source == "appeal" and finding.reason == "APPEAL_UPHELD"
     return Review(
         review_id=finding.finding_id,
         subject=finding.subject,
         sanction_id=sanction_id,
-        result="overturned" if overturned else "confirmed" if finding.source == "appeal" else "lifted",
+        result=result,
         epoch=epoch,
         recorded_at_ms=finding.recorded_at_ms,
     )

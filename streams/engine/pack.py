@@ -104,6 +104,16 @@ class Appeals(PackPart, frozen=True, kw_only=True):
     suspend_on_appeal: bool = False
 
 
+class Releases(PackPart, frozen=True, kw_only=True):
+    """When recipients who take a sender's or campaign's messages out of the spam box open a review.
+
+    min_releasers: so many different ones (0: never), each of whom released within `window_ms` of the last release.
+    """
+
+    min_releasers: int = 0
+    window_ms: int = 10 * 86_400_000
+
+
 class Deliveries(PackPart, frozen=True, kw_only=True):
     """How reports are joined to what was delivered.
 
@@ -155,6 +165,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     ladder: Ladder = Ladder()
     breaker: Breaker = Breaker()
     appeals: Appeals = Appeals()
+    releases: Releases = Releases()
     not_spam: tuple[str, ...] = ("not_spam",)
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()
@@ -166,6 +177,9 @@ class Pack(PackPart, frozen=True, kw_only=True):
     lists: dict[str, str] = {}
     proved_exempt: tuple[Category, ...] = ("fraud", "phishing", "impersonation")
 
+
+#: Releasers of a subject that are told apart; a review needs far fewer.
+MAX_RELEASERS = 4096
 
 #: Every code that a pack may give a mode or an action to: those of the checks, and what came from sanctions.
 CODES = (

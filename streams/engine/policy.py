@@ -15,7 +15,7 @@ from streams.contracts.reputation import StepName
 from streams.engine.advertising import squeezed
 from streams.engine.fingerprint import BANDS
 from streams.engine.local import minute_named
-from streams.engine.pack import CODES, RANKS, Advertising, Pack, Window
+from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Pack, Window
 from streams.engine.patterns import PatternRefused, matcher
 from streams.engine.short import short_hash
 from streams.engine.timeline import all_current, counts_since, current
@@ -140,6 +140,10 @@ def _validate(pack: Pack) -> None:
     times = pack.appeals
     if min(times.notice_ms, times.appeal_ms, times.decide_ms) < 0 or max(times.appeal_ms, times.decide_ms) > YEAR_MS:
         raise ValueError("appeals: notice_ms, appeal_ms and decide_ms are 0 to a year, in ms")
+    if not 0 <= pack.releases.min_releasers <= MAX_RELEASERS or not 0 < pack.releases.window_ms <= YEAR_MS:
+        raise ValueError(
+            f"releases: min_releasers is 0 (never) to {MAX_RELEASERS}, window_ms more than 0 and at most a year"
+        )
     _validate_reports(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from streams.contracts.appeals import Appeal, Notice, Outcome, Review
+from streams.contracts.releases import ReleaseReview
 from streams.contracts.reputation import Finding, SanctionEntry, SanctionRow, Vote
+from streams.engine.releasing import CONFIRMED
 from streams.engine.reputation import paused
 from streams.engine.tally import DAY
 from streams.engine.timeline import all_current
@@ -34,6 +36,7 @@ class Sources(NamedTuple):
     appeals: Sequence[Appeal] = ()
     reviews: Sequence[Review] = ()
     outcomes: Sequence[Outcome] = ()
+    released: Sequence[ReleaseReview] = ()
 
 
 class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,7 @@ def case_file(subject: str, row: SanctionRow | None, sources: Sources, as_of_ms:
     events = [
         *_votes(sources.votes), *_findings(sources.findings, row), *_notices(sources.notices),
         *_appeals(sources.appeals), *_reviews(sources.reviews, sources.outcomes), *_ends(sources.history, as_of_ms),
+        *_released(sources.released),
     ]  # fmt: skip
     told = sorted(set((e.at_ms, e.what, e.sentence, e.ref) for e in events))
     return CaseFile(
@@ -88,13 +92,14 @@ def _votes(votes: Sequence[Vote]) -> list[Event]:
 
 
 def _findings(findings: Sequence[Finding], row: SanctionRow | None) -> list[Event]:
-    return [_finding(f) for f in findings if f.source != "appeal"]
+    return [_finding(f) for f in findings if f.source != "appeal" and f.reason != CONFIRMED]
 
 
 def _finding(finding: Finding) -> Event:
     who = {
         "tally": "Counting the reports", "directive": f"An order of the {finding.authority}",
         "person": f"A person in the name of {finding.authority}", "breaker": "The breaker",
+        "review": f"A review in the name of {finding.authority}",
     }.get(finding.source, finding.source)  # fmt: skip
     order = f", order {finding.reference}" if finding.reference else ""
     if finding.releases is not None:
@@ -165,6 +170,31 @@ def _reviews(reviews: Sequence[Review], outcomes: Sequence[Outcome]) -> list[Eve
             "lifted": "The votes until then don't count again; nobody was said to be wrong.",
         }[review.result]
         found.append(Event(at_ms=review.recorded_at_ms, what="review", sentence=said, ref=review.sanction_id))
+    return found
+
+
+def _released(reviews: Sequence[ReleaseReview]) -> list[Event]:
+    """Of what recipients released: the opening of a review as it was first said, and what a person decided."""
+    first = {r.review_id: r for r in reversed(reviews)}
+    found = [
+        Event(
+            at_ms=r.opened_at_ms, what="release_review", ref=r.review_id,
+            sentence=f"{_number(r.releasers, 'recipient')} had released its messages: a person has to look.",
+        )
+        for r in first.values()
+    ]  # fmt: skip
+    said = {
+        "overturned": "The {a} looked: holding its messages was wrong; grounds: {g}.",
+        "confirmed": "The {a} looked: holding its messages was right; grounds: {g}.",
+    }
+    found += [
+        Event(
+            at_ms=r.decided_at_ms, what="release_review", ref=r.review_id,
+            sentence=said[r.outcome].format(a=r.authority, g=r.grounds),
+        )
+        for r in reviews
+        if r.outcome is not None and r.decided_at_ms is not None
+    ]  # fmt: skip
     return found
 
 

@@ -10,6 +10,7 @@ from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
 from streams.agents.ledger import LedgerAgent
+from streams.agents.releases import ReleaseAgent
 from streams.agents.reports import ReportAgent
 from streams.agents.sanctions import SanctionAgent
 from streams.agents.settings import SettingsAgent
@@ -66,6 +67,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         SettingsAgent(names),
         LedgerAgent(names),
         BreakerAgent(names, policies),
+        ReleaseAgent(names, policies),
     )
 
 
