@@ -11,7 +11,7 @@ from streams.contracts.messages import Leg, Verdict
 
 Action = Literal["DELIVER", "LABEL", "SPAM_BOX", "REJECT", "DROP", "THROTTLE"]
 Mode = Literal["OBSERVE", "LABEL", "BLOCK"]
-Gate = Literal["directive", "forgery", "standing", "reputation", "recipient", "content", "own"]
+Gate = Literal["directive", "forgery", "standing", "reputation", "blacklist", "recipient", "content", "own"]
 Outcome = Literal["PASS", "FAIL", "UNKNOWN"]
 FailBasis = Annotated[
     Literal["absence", "generation", "policy", "row"],

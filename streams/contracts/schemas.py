@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from streams.contracts.blacklists import BlacklistFile, BlacklistManifest
 from streams.contracts.feeds import Heartbeat, Manifest
 from streams.contracts.lists import ContentList, ListRow
 from streams.contracts.registry import Row
@@ -18,6 +19,8 @@ _TITLES = {
     "registry": "What stands under a key: a row, a heartbeat or a manifest",
     "feeds": "What a feed says: a row with the entries that are new, a heartbeat or a manifest",
     "heartbeat": "Heartbeat, under ~feed:<name> in every partition of feeds and registry",
+    "blacklists.manifest": "How far an issuer's lists were taken, under ~manifest:<issuer> in blacklists",
+    "blacklist-file": "Blacklist as it is signed and published",
     "policy.list": "Content list, under <jurisdiction>/list:<name> in policy; `data` holds a content-list",
     "content-list": "Content list as it is packed, and named by its hash",
     "manifest": "Manifest, under ~manifest:<generation> in every partition of feeds and registry",
@@ -29,6 +32,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     kinds: dict[str, tuple[object, ...]] = {entity: (record,) for entity, record in RECORDS.items()}
     kinds |= {entity: (Row, Heartbeat, Manifest) for entity in ("feeds", "registry")}
     kinds |= {"heartbeat": (Heartbeat,), "manifest": (Manifest,)}
+    kinds |= {"blacklists.manifest": (BlacklistManifest,), "blacklist-file": (BlacklistFile,)}
     kinds |= {"policy.list": (ListRow,), "content-list": (ContentList,)}
     return {f"{entity}.v1.json": _schema(entity, kinds[entity]) for entity in sorted(kinds)}
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from streams.contracts.appeals import Appeal, Closed, Notice, Outcome, Review
 from streams.contracts.base import Record
+from streams.contracts.blacklists import BlacklistRow
 from streams.contracts.decisions import Decision, Progress
 from streams.contracts.ledger import Booking, LedgerRow
 from streams.contracts.messages import Message
@@ -107,6 +108,9 @@ TOPICS: tuple[Topic, ...] = (
         "releases", "subject", "delete", "spam boxes; releases import, decide", ("release agent",), "reputation", 30
     ),
     _topic("releases.reviews", "subject", "delete", "release agent", ("releases command",), "reputation", 3650),
+    # One partition: a list is taken whole, its rows and its manifest in one transaction.
+    _topic("blacklists", "issuer:subject", "compact", "blacklist import", ("gate",), "single"),
+    _topic("blacklists.history", "issuer:subject", "delete", "blacklist import", ("verify",), "single", 3650),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
@@ -153,6 +157,7 @@ RECORDS: dict[str, object] = {
     "settings": SettingsRow,
     "releases": Release,
     "releases.reviews": ReleaseReview,
+    "blacklists": BlacklistRow,
     "progress": Progress,
 }
 

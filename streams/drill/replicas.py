@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from streams.contracts.blacklists import manifest_key
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX
 from streams.engine.skeleton import skeletons_of
 from streams.replay.history import Record
@@ -46,6 +47,11 @@ def _held(replica: RocksReplica | MemoryReplica, entity: Entity, record: Record)
     key = record.key.decode()
     if entity == "sanctions":
         return replica.sanctions(key)
+    if entity == "settings":
+        return replica.settings(key)
+    if entity == "blacklists":
+        named = {manifest_key(m.issuer): m for m in replica.blacklists()}
+        return named.get(key) or replica.blacklisted(key)
     if entity == "policy":
         return replica.policy(key)
     if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):

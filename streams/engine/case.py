@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Generic, NamedTuple, TypeVar
 
 from streams.contracts.base import Entry
+from streams.contracts.blacklists import BlacklistEntry, BlacklistManifest, row_key
 from streams.contracts.decisions import FailBasis
 from streams.contracts.messages import Message
 from streams.contracts.registry import (
@@ -185,6 +186,39 @@ class Case:
         entry = None if row is None else current(row.timeline, self.e_ms)
         self._note("p:" + recipient, "-" if entry is None else str(entry.version))
         return entry
+
+    def blacklists(self) -> list[BlacklistManifest]:
+        """The issuers whose lists were taken by e, by name."""
+        return [manifest for manifest in self.view.blacklists() if manifest.since_ms <= self.e_ms]
+
+    def blacklisted(self, issuer: str, subject: str) -> BlacklistEntry | None:
+        """What an issuer's list says of a subject at e."""
+        key = row_key(issuer, subject)
+        row = self.view.blacklisted(key)
+        entry = None if row is None else current(row.timeline, self.e_ms)
+        expired = entry is None and row is not None and visible(row.timeline, self.e_ms)
+        self._note("b:" + key, str(entry.version) if entry is not None else "x" if expired else "-")
+        return entry
+
+    def handed_on(self, since_ms: int) -> bool:
+        """Whether the sender's number has changed hands since a time: it went out of service, its owner's number in
+        the row of the number went up, or it was registered to somebody else."""
+        number = self.sender.number
+        row = None if number is None else self.view.row("number:" + number)
+        if isinstance(row, NumberRow):
+            self.number()
+            known = [e for e in row.timeline if e.recorded_at_ms <= self.e_ms and e.from_ms <= self.e_ms]
+            if any(e.status in ("terminated", "unallocated") and e.from_ms > since_ms for e in known):
+                return True
+            newest = max((e.owner_epoch for e in known), default=0)
+            if newest and min(e.from_ms for e in known if e.owner_epoch == newest) > since_ms:
+                return True
+        held = self.sender_row().entry
+        before = self.view.row("sender:" + self.sender.key)
+        if held is None or not isinstance(before, SenderRow):
+            return False
+        then = [e for e in before.timeline if e.from_ms <= since_ms and (e.to_ms is None or since_ms < e.to_ms)]
+        return any(e.owner != held.owner for e in then)
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         """Keys of registry rows whose name looks like this skeleton."""

@@ -25,6 +25,7 @@ from streams.contracts.decisions import (
 from streams.contracts.messages import Leg, Message
 from streams.engine.advertising import advertised
 from streams.engine.allowlist import allows
+from streams.engine.blacklist import listed
 from streams.engine.case import LONG_AGO, Case, effective_time
 from streams.engine.checks import run_checks
 from streams.engine.content import content_checks
@@ -128,7 +129,8 @@ class Decider:
         checks, lists = rests.checks, self.lists.at(case.view, pack)
         content = content_checks(case, keys, route_passes, lists, linked)
         objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
-        objections += objections_of(content, case.policy)
+        by_partners = listed(case, keys, () if route_passes else linked, route_passes)
+        objections += objections_of([*by_partners, *content], case.policy)
         if rests.relieved:
             objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
         wish = wanted(case, keys)
@@ -149,7 +151,13 @@ class Decider:
             label=pack.label if outcome.action == "LABEL" else None,
             reasons=reasons_of(objections, pack.ranks),
             passed=(*passed, *[c.name for c in content if c.outcome == "PASS"]),
-            checks=tuple(_records(checks) + _records(content) + _sanction_records(stopped) + _recipient_records(wish)),
+            checks=tuple(
+                _records(checks)
+                + _records(content)
+                + _sanction_records(stopped)
+                + _records(by_partners)
+                + _recipient_records(wish)
+            ),
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=_shadow(objections, allowed, case.policy, outcome),

@@ -191,11 +191,12 @@ CODES = (
     "CONTENT_FRAUD", "CONTENT_PHISHING", "CONTENT_IMPERSONATION", "CONTENT_ADULT", "CONTENT_GAMBLING",
     "HOST_REPORTED", "AD_LABEL_MISSING", "AD_OPT_OUT_MISSING", "AD_QUIET_HOURS", "AD_WITHOUT_CONSENT",
     "RECIPIENT_BLOCKED", "RECIPIENT_ALLOW_ONLY", "RECIPIENT_KEYWORD", "RECIPIENT_UNKNOWN_SENDER",
+    "BLACKLISTED_SENDER", "BLACKLISTED_HOST", "BLACKLISTED_ADDRESS",
     "SANCTION", "DIRECTIVE", "CHECK_FAILED",
 )  # fmt: skip
 
 #: The ranks of precedence that a pack must number, each once; a lower number wins.
 RANKS = (
     "directive", "emergency_allow", "forgery", "recipient_block", "protected_allow", "standing", "sanction",
-    "recipient_allow", "content",
+    "blacklist", "recipient_allow", "content",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Which rule wins: a total order of unique ranks, allow rules always evaluated, no ties.
 
-directive › emergency allow › forgery › recipient's own block › protected allowlist › standing › sanctions › recipient's
-own allow › content › default ALLOW.
+directive › emergency allow › forgery › recipient's own block › protected allowlist › standing › sanctions › partners'
+blacklists › recipient's own allow › content › default ALLOW.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _RANK_OF_GATE: dict[Gate, str] = {
     "forgery": "forgery",
     "standing": "standing",
     "reputation": "sanction",
+    "blacklist": "blacklist",
     "recipient": "recipient_block",
     "content": "content",
 }

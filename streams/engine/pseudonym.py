@@ -15,11 +15,13 @@ from streams.engine.short import brief
 
 
 class Keys(NamedTuple):
-    """publication_id: at most 8 characters, shown in every pseudonym so that readers know which key it was."""
+    """publication_id: at most 8 characters, shown in every pseudonym so that readers know which key it was.
+    partners: (carrier, key) of those who share blacklists with us; people's numbers stand there under this key."""
 
     publication_id: str
     publication: bytes
     state: bytes
+    partners: tuple[tuple[str, bytes], ...] = ()
 
 
 @lru_cache(maxsize=1 << 16)
@@ -40,6 +42,17 @@ def person_key(keys: Keys, person: str) -> str:
     """`~<20 hex digits>` of a recipient or reporter under the state key: keyed BLAKE2 (RFC 7693), at half the cost of
     an HMAC. Not cached: recipients hardly ever come twice."""
     return "~" + blake2b(person.encode("utf-8", "replace"), digest_size=10, key=keys.state[:64]).hexdigest()
+
+
+@lru_cache(maxsize=1 << 16)
+def partner_pseudonym(key: bytes, number: str) -> str:
+    """40 hex digits of a number under the key that two carriers share (HMAC-SHA256, RFC 2104)."""
+    return hmac.digest(key, number.encode("utf-8", "replace"), "sha256").hex()[:40]
+
+
+def partner_key_id(key: bytes) -> str:
+    """16 hex digits by which two carriers see that they hold the same key."""
+    return hmac.digest(key, b"dualblock partner key", "sha256").hex()[:16]
 
 
 def input_hash(keys: Keys, raw: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Heartbeat, Manifest
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
@@ -37,6 +38,14 @@ class View(Protocol):
 
     def settings(self, recipient: str) -> SettingsRow | None:
         """What a recipient (pseudonym under the state key) has set."""
+        ...
+
+    def blacklisted(self, key: str) -> BlacklistRow | None:
+        """What an issuer's list says under a key such as `carrier-b:host:prizes.example`."""
+        ...
+
+    def blacklists(self) -> tuple[BlacklistManifest, ...]:
+        """The manifests of all issuers whose lists were taken, by name."""
         ...
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from streams.contracts.base import Entry
+from streams.contracts.blacklists import BlacklistManifest
 from streams.contracts.feeds import Heartbeat, Manifest
 from streams.contracts.lists import ListRow
 from streams.contracts.registry import AllowRow, BlockRow, NumberRow
@@ -84,7 +85,7 @@ class History:
 
 def version_at(value: Value | None, e_ms: int) -> str:
     """How a decision at event time e names this state in `versions.read` (see `engine.case`)."""
-    if value is None or isinstance(value, Heartbeat | Manifest | ListRow):
+    if value is None or isinstance(value, Heartbeat | Manifest | ListRow | BlacklistManifest):
         return NO_ROW
     if isinstance(value, BlockRow):
         parts = (value.current, value.previous)

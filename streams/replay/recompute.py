@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.contracts.base import encoder
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Heartbeat, Manifest
 from streams.contracts.lists import ListRow
@@ -24,15 +25,11 @@ from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
 from streams.replay.history import NO_ROW, NOTHING, History, State, version_at
-from streams.replica.changes import Entity, Value
+from streams.replica.changes import NOT_ROWS, Entity, Value
 from streams.replica.marks import Marks
 
 #: Rows of one version can differ (an end was added); so many combinations are tried before a decision is called wrong.
 _TRIES = 64
-
-
-#: What stands on topics beside registry rows.
-NOT_REGISTRY = (Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow)
 
 
 class Read(NamedTuple):
@@ -47,7 +44,7 @@ class Read(NamedTuple):
 class Recomputed(NamedTuple):
     """value: canonical bytes without `observed`, None where no policy has the hash that the decision names.
     feeds: whose heartbeats and manifests were asked for. alike: keys by skeleton, of those asked for.
-    policy: the state that has the hash.
+    policy: the state that has the hash. issuers: of blacklists, whose manifests were asked for.
     """
 
     value: bytes | None
@@ -55,6 +52,7 @@ class Recomputed(NamedTuple):
     feeds: tuple[str, ...] = ()
     alike: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     policy: State = NOTHING
+    issuers: tuple[str, ...] = ()
 
 
 class GuidedView:
@@ -69,6 +67,8 @@ class GuidedView:
         for (key, partition), mark in history.marks.items():
             self._marks.put(key, partition, mark)
         self._skeletons = _skeletons(history)
+        manifests = [value for value in history.rows.values() if isinstance(value, BlacklistManifest)]
+        self._blacklists = tuple(sorted(manifests, key=lambda m: m.issuer))
         self.policy_row: PolicyRow | None = None
         self.begin((), 0, {})
 
@@ -78,6 +78,7 @@ class GuidedView:
         self.reads: list[Read] = []
         self.several: dict[str, int] = {}
         self.feeds: dict[str, None] = {}
+        self.issuers: tuple[str, ...] = ()
         self.alike: dict[str, tuple[str, ...]] = {}
         self._held: dict[tuple[Entity, str], Value | None] = {}
 
@@ -109,7 +110,7 @@ class GuidedView:
     def row(self, key: str) -> Row | None:
         """A registry row."""
         value = self._read("registry", key)
-        return None if isinstance(value, NOT_REGISTRY) else value
+        return None if isinstance(value, NOT_ROWS) else value
 
     def sanctions(self, subject: str) -> SanctionRow | None:
         """A subject's sanctions."""
@@ -120,6 +121,16 @@ class GuidedView:
         """A recipient's settings."""
         value = self._read("settings", recipient)
         return value if isinstance(value, SettingsRow) else None
+
+    def blacklisted(self, key: str) -> BlacklistRow | None:
+        """What an issuer's list says of a subject."""
+        value = self._read("blacklists", key)
+        return value if isinstance(value, BlacklistRow) else None
+
+    def blacklists(self) -> tuple[BlacklistManifest, ...]:
+        """The manifests of the end; which issuers count at an event's time, their `since_ms` says."""
+        self.issuers = tuple(manifest.issuer for manifest in self._blacklists)
+        return self._blacklists
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         """The policy state under test."""
@@ -180,7 +191,7 @@ class Recomputer:
         message, flags = read_message(raw)
         made = self._encode(decider.decide(message, raw, self._view, flags))
         view = self._view
-        return Recomputed(made, tuple(view.reads), tuple(view.feeds), dict(view.alike))
+        return Recomputed(made, tuple(view.reads), tuple(view.feeds), dict(view.alike), issuers=view.issuers)
 
     def superseded(self, reads: tuple[Read, ...], decision: Decision, known_ms: int) -> list[tuple[str, str, str]]:
         """(key, version named, version readable by `known_ms`) where a newer one should have been read."""
@@ -211,9 +222,7 @@ def _newest(states: list[State], known_ms: int) -> int:
 def _skeletons(history: History) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     for (entity, key), value in history.rows.items():
-        if entity == "registry" and not isinstance(
-            value, Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow
-        ):
+        if entity == "registry" and not isinstance(value, NOT_ROWS):
             for skeleton in skeletons_of(value):
                 found.setdefault(skeleton, set()).add(key)
     return {skeleton: tuple(sorted(keys)) for skeleton, keys in found.items()}

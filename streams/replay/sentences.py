@@ -67,6 +67,7 @@ RANKS: dict[str, str] = {
     "protected_allow": "a protected sender on its proved route, which outranks standing, sanctions and content",
     "standing": "the standing of those who carried it",
     "sanction": "a sanction, which any forgery or allow rule outranks",
+    "blacklist": "a partner's blacklist, which outranks only the recipient's own allow list and the content",
     "recipient_allow": "the recipient's own allow list, which outranks content only",
     "content": "the content, the last rank",
     "default": "nothing that blocks: what nobody objects to is allowed",

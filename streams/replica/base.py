@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
@@ -66,6 +67,14 @@ class Replica(Protocol):
 
     def settings(self, recipient: str) -> SettingsRow | None:
         """What a recipient has set."""
+        ...
+
+    def blacklisted(self, key: str) -> BlacklistRow | None:
+        """What an issuer's list says of a subject."""
+        ...
+
+    def blacklists(self) -> tuple[BlacklistManifest, ...]:
+        """The manifests of all issuers, by name."""
         ...
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from streams.contracts.base import read
+from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow, manifest_key
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_registry, key_of
 from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
@@ -15,14 +17,18 @@ from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
 
-Entity = Literal["registry", "policy", "sanctions", "settings"]
-Value = Row | Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow
+Entity = Literal["registry", "policy", "sanctions", "settings", "blacklists"]
+Value = Row | Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow | BlacklistRow | BlacklistManifest
+#: What stands on topics beside registry rows.
+NOT_ROWS = (Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow, BlacklistRow, BlacklistManifest)
 #: Gives the skeletons under which a registry row is found as a lookalike; empty for most rows. Pure.
 SkeletonsOf = Callable[[Row], Iterable[str]]
 
 _CONTENT = msgspec.json.Decoder(ListRow)
 _POLICY = msgspec.json.Decoder(PolicyRow)
 _SANCTIONS = msgspec.json.Decoder(SanctionRow)
+_BLACKLISTED = msgspec.json.Decoder(BlacklistRow)
+_BLACKLIST = msgspec.json.Decoder(BlacklistManifest)
 _SETTINGS = msgspec.json.Decoder(SettingsRow)
 
 
@@ -77,6 +83,17 @@ def decode(entity: Entity, key: str, value: bytes) -> Value:
         if settings.recipient == key:
             return settings
         named = settings.recipient
+    elif entity == "blacklists":
+        if key.startswith(LIST_MANIFEST):
+            manifest = read(_BLACKLIST, value)
+            if manifest_key(manifest.issuer) == key:
+                return manifest
+            named = manifest_key(manifest.issuer)
+        else:
+            listed = read(_BLACKLISTED, value)
+            if listed.key == key:
+                return listed
+            named = listed.key
     elif LIST_MARK in key:
         content = read(_CONTENT, value)
         if content.key == key:
@@ -100,6 +117,8 @@ def changed_at_ms(value: Value | None) -> int:
         return max((beat.recorded_at_ms for beat in value.beats), default=0)
     if isinstance(value, Manifest):
         return value.from_ms
+    if isinstance(value, BlacklistManifest):
+        return value.recorded_at_ms
     if isinstance(value, BlockRow):
         return value.current.as_of_ms
     if isinstance(value, ListRow):

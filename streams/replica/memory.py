@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
 from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
-from streams.replica.changes import Applied, Bad, Change, SkeletonsOf, Value, decode
+from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, SkeletonsOf, Value, decode
 from streams.replica.marks import BadChanges, Marks
 
 V = TypeVar("V")
@@ -34,6 +36,9 @@ class MemoryReplica:
         self._policies: dict[str, PolicyRow] = {}
         self._lists: dict[str, ListRow] = {}
         self._settings: dict[str, SettingsRow] = {}
+        self._blacklisted: dict[str, BlacklistRow] = {}
+        self._blacklists: dict[str, BlacklistManifest] = {}
+        self._issuers: tuple[BlacklistManifest, ...] = ()
         self._skeletons: dict[str, set[str]] = {}
         self._offsets: dict[tuple[str, int], int] = {}
         self._stamp: tuple[dict[str, str], int] | None = None
@@ -42,6 +47,7 @@ class MemoryReplica:
         self.policy = self._policies.get
         self.content_list = self._lists.get
         self.settings = self._settings.get
+        self.blacklisted = self._blacklisted.get
         self.feed = self._marks.feed
         self.manifests = self._marks.manifests
 
@@ -63,6 +69,9 @@ class MemoryReplica:
     @property
     def bad_count(self) -> int:
         return self._bad.count
+
+    def blacklists(self) -> tuple[BlacklistManifest, ...]:
+        return self._issuers
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         return tuple(sorted(self._skeletons.get(skeleton, ())))
@@ -94,6 +103,12 @@ class MemoryReplica:
             return _swap(self._sanctions, key, new if isinstance(new, SanctionRow) else None)
         if change.entity == "settings":
             return _swap(self._settings, key, new if isinstance(new, SettingsRow) else None)
+        if change.entity == "blacklists" and key.startswith(LIST_MANIFEST):
+            held = _swap(self._blacklists, key, new if isinstance(new, BlacklistManifest) else None)
+            self._issuers = tuple(self._blacklists[name] for name in sorted(self._blacklists))
+            return held
+        if change.entity == "blacklists":
+            return _swap(self._blacklisted, key, new if isinstance(new, BlacklistRow) else None)
         if change.entity == "policy" and LIST_MARK in key:
             return _swap(self._lists, key, new if isinstance(new, ListRow) else None)
         if change.entity == "policy":
@@ -101,7 +116,7 @@ class MemoryReplica:
         if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
             mark = new if isinstance(new, Heartbeat | Manifest) else None
             return self._marks.put(key, change.partition, mark)
-        row = None if isinstance(new, Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow) else new
+        row = None if isinstance(new, NOT_ROWS) else new
         old = _swap(self._rows, key, row)
         before = set() if old is None else set(self._skeletons_of(old))
         after = set() if row is None else set(self._skeletons_of(row))
@@ -129,9 +144,11 @@ class MemoryReplica:
 
     def wipe(self) -> None:
         for held in (
-            self._rows, self._sanctions, self._policies, self._lists, self._settings, self._skeletons, self._offsets,
+            self._rows, self._sanctions, self._policies, self._lists, self._settings, self._blacklisted,
+            self._blacklists, self._skeletons, self._offsets,
         ):  # fmt: skip
             held.clear()
+        self._issuers = ()
         self._marks.clear()
         self._stamp = None
 

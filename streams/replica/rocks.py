@@ -12,6 +12,8 @@ import msgspec
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
 from streams.contracts.base import read
+from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
@@ -25,7 +27,8 @@ from streams.replica.marks import BadChanges, Marks
 from streams.replica.memory import no_skeletons
 
 # The first byte of a key says what it is. One column family: point reads only, and one write is one batch anyway.
-_PREFIX: dict[Entity, str] = {"registry": "r", "sanctions": "s", "policy": "p", "settings": "w"}
+_PREFIX: dict[Entity, str] = {"registry": "r", "sanctions": "s", "policy": "p", "settings": "w", "blacklists": "b"}
+_LISTS = _PREFIX["blacklists"] + LIST_MANIFEST
 _MARK = b"m"  # m<partition, 4 bytes><key> → heartbeat or manifest
 _SKELETON = "k"  # k<skeleton> → JSON list of row keys, sorted
 _OFFSET = b"o"  # o<partition, 4 bytes><entity> → JSON number
@@ -40,7 +43,19 @@ LAYOUT = (
     "1-"
     + sha256(
         msgspec.json.encode(
-            msgspec.json.schema_components((Row, Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow))
+            msgspec.json.schema_components(
+                (
+                    Row,
+                    Heartbeat,
+                    Manifest,
+                    PolicyRow,
+                    ListRow,
+                    SanctionRow,
+                    SettingsRow,
+                    BlacklistRow,
+                    BlacklistManifest,
+                )
+            )
         )
     ).hexdigest()[:16]
 )
@@ -83,6 +98,8 @@ class RocksReplica:
         self._skeleton_cache: TwoGenerations[tuple[str, ...]] = TwoGenerations(cache_rows)
         self._marks = Marks()
         self._bad = BadChanges()
+        self._blacklists: dict[str, BlacklistManifest] = {}  # few, so always in memory
+        self._issuers: tuple[BlacklistManifest, ...] = ()
         self._offsets: dict[tuple[str, int], int] = {}
         self._open = True
         self._fault: str | None = None
@@ -115,12 +132,18 @@ class RocksReplica:
                 self._marks.put(key, partition, _mark(decode("registry", key, value)))
             for partition, entity, value in self._scan(_OFFSET):
                 self._offsets[entity, partition] = _INT.decode(value)
+            for raw, value in self._under(_LISTS.encode()):
+                key = raw[1:].decode()
+                self._note_list(key, decode("blacklists", key, value))
         except ValueError as error:
             # Written under another layout.
             self._mended = f"what was kept is laid out otherwise: {error}"
             self.wipe()
 
     def _scan(self, prefix: bytes) -> list[tuple[int, str, bytes]]:
+        return [(int.from_bytes(raw[1:5], "big"), raw[5:].decode(), value) for raw, value in self._under(prefix)]
+
+    def _under(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         # A list, so that no iterator lives on: one that does keeps the directory locked after close.
         found: list[tuple[bytes, bytes]] = []
         rows = self._db.iter()
@@ -133,7 +156,7 @@ class RocksReplica:
             rows.next()
         rows.status()  # raises: an iterator that meets a damaged block just ends
         del rows  # an exception below would keep it, and it the lock
-        return [(int.from_bytes(raw[1:5], "big"), raw[5:].decode(), value) for raw, value in found]
+        return found
 
     @property
     def fault(self) -> str | None:
@@ -185,6 +208,19 @@ class RocksReplica:
 
     def settings(self, recipient: str) -> SettingsRow | None:
         return cast("SettingsRow | None", self._get("settings", recipient))
+
+    def blacklisted(self, key: str) -> BlacklistRow | None:
+        return cast("BlacklistRow | None", self._get("blacklists", key))
+
+    def blacklists(self) -> tuple[BlacklistManifest, ...]:
+        return self._issuers
+
+    def _note_list(self, key: str, value: Value | None) -> None:
+        if isinstance(value, BlacklistManifest):
+            self._blacklists[key] = value
+        else:
+            self._blacklists.pop(key, None)
+        self._issuers = tuple(self._blacklists[name] for name in sorted(self._blacklists))
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         found = self._skeleton_cache.get(skeleton)
@@ -265,8 +301,10 @@ class RocksReplica:
     def _settle(self, pending: _Pending) -> None:
         """After the write: what is held in memory follows."""
         self._offsets.update(pending.offsets)
-        for name in pending.rows:
+        for name, value in pending.rows.items():
             self._cache.drop(name)
+            if name.startswith(_LISTS):
+                self._note_list(name[1:], value)
         for skeleton in pending.skeletons:
             self._skeleton_cache.drop(skeleton)
         for (key, partition), mark in pending.marks.items():
@@ -310,6 +348,8 @@ class RocksReplica:
         self._cache.clear()
         self._skeleton_cache.clear()
         self._marks.clear()
+        self._blacklists.clear()
+        self._issuers = ()
         self._offsets.clear()
 
     def close(self) -> None:

@@ -55,7 +55,16 @@ def test_the_files_are_in_step() -> None:
 
 def test_every_topic_with_values_has_one() -> None:
     assert SCHEMAS.keys() == {
-        f"{name}.v1.json" for name in (*RECORDS, "heartbeat", "manifest", "policy.list", "content-list")
+        f"{name}.v1.json"
+        for name in (
+            *RECORDS,
+            "heartbeat",
+            "manifest",
+            "policy.list",
+            "content-list",
+            "blacklists.manifest",
+            "blacklist-file",
+        )
     }
 
 

@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from streams.contracts.base import encoder
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow, manifest_key
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue, key_of
 from streams.contracts.messages import Content, Message, Route, Sender
@@ -80,7 +81,7 @@ def policies(over: dict[str, Any] | None = None, jurisdiction: str = "kr") -> Po
 
 def view(
     *values: RegistryValue, sanctions: Iterable[SanctionRow] = (), published: PolicyRow | None = None,
-    settings: Iterable[SettingsRow] = (),
+    settings: Iterable[SettingsRow] = (), blacklists: Iterable[BlacklistRow | BlacklistManifest] = (),
 ) -> MemoryReplica:  # fmt: skip
     """A replica that holds these values."""
     replica = MemoryReplica(skeletons_of)
@@ -91,6 +92,10 @@ def view(
     ]
     changes += [Change("sanctions", 0, n, row.subject, encode_(row)) for n, row in enumerate(sanctions)]
     changes += [Change("settings", 0, n, row.recipient, encode_(row)) for n, row in enumerate(settings)]
+    changes += [
+        Change("blacklists", 0, n, manifest_key(r.issuer) if isinstance(r, BlacklistManifest) else r.key, encode_(r))
+        for n, r in enumerate(blacklists)
+    ]
     if published is not None:
         changes.append(Change("policy", 0, 0, published.jurisdiction, encode_(published)))
     replica.apply(changes)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streams.contracts.policy import PolicyEntry, PolicyRow
-from streams.engine import checks, content, recipient
+from streams.engine import blacklist, checks, content, recipient
 from streams.engine.pack import CODES, RANKS
 from streams.engine.policy import Policies, build, layer
 from streams.packs import JURISDICTIONS, PROFILES, shipped
@@ -149,7 +149,7 @@ def test_a_misspelt_code_is_refused() -> None:
 
 def test_every_code_that_a_check_gives_is_known() -> None:
     files = [path for room in (checks, content) for path in Path(room.__file__).parent.glob("*.py")]
-    files.append(Path(recipient.__file__))
+    files += [Path(recipient.__file__), Path(blacklist.__file__)]
     given = {code for path in files for code in re.findall(r'"([A-Z]+_[A-Z_]+)"', path.read_text("utf-8"))}
     assert given == set(CODES) - {"SANCTION", "DIRECTIVE"}
 

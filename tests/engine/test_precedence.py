@@ -13,7 +13,7 @@ ORDER = enforce().pack.ranks
 ALLOWS = {"emergency_allow", "protected_allow", "recipient_allow"}
 GATE_OF: dict[str, Gate] = {
     "directive": "directive", "forgery": "forgery", "recipient_block": "recipient", "standing": "standing",
-    "sanction": "reputation", "content": "content",
+    "sanction": "reputation", "blacklist": "blacklist", "content": "content",
 }  # fmt: skip
 
 

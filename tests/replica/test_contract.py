@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streams.contracts.blacklists import BlacklistEntry, BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue, key_of
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.registry import InstitutionEntry, InstitutionRow, Row, SenderEntry, SenderRow
@@ -73,6 +74,28 @@ def test_rows_come_back_decoded(replica: Replica) -> None:
         ("policy", "kr", None, policy),
     ]
     assert replica.next_offsets() == {("registry", 0): 1, ("sanctions", 2): 8, ("policy", 0): 4}
+
+
+def listed(issuer: str) -> BlacklistManifest:
+    return BlacklistManifest(
+        issuer=issuer, seq=1, hash="0" * 64, trust="block", since_ms=1, recorded_at_ms=1, fresh_until_ms=9, entries=1
+    )
+
+
+def test_blacklists_come_back_with_their_manifests(replica: Replica) -> None:
+    entry = BlacklistEntry(
+        trust="block", seq=1, observed_at_ms=0, expires_ms=9, reason="FRAUD", grounds="person", recorded_at_ms=1
+    )
+    row = BlacklistRow(key="b:host:prizes.example", timeline=(entry,))
+    values = [(row.key, row), ("~manifest:c", listed("c")), ("~manifest:b", listed("b")), ("~manifest:d", listed("c"))]
+    replica.apply(Change("blacklists", 0, n, key, msgspec.json.encode(value)) for n, (key, value) in enumerate(values))
+    assert (replica.blacklisted(row.key), replica.blacklisted("c:host:prizes.example")) == (row, None)
+    assert replica.blacklists() == (listed("b"), listed("c"))
+    assert [bad.key for bad in replica.bad] == ["~manifest:d"]
+    replica.apply([Change("blacklists", 0, 4, "~manifest:c", None)])
+    assert replica.blacklists() == (listed("b"),)
+    replica.wipe()
+    assert (replica.blacklisted(row.key), replica.blacklists()) == (None, ())
 
 
 def test_missing_keys_answer_none(replica: Replica) -> None:

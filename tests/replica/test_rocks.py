@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streams.contracts.blacklists import BlacklistManifest
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import InstitutionEntry, InstitutionRow, SenderEntry, SenderRow
 from streams.replica import Change, RocksReplica
@@ -18,6 +19,9 @@ from streams.replica.cache import MISS, TwoGenerations
 
 ROW = SenderRow(key="sender:kr:1", timeline=(SenderEntry(version=7),))
 BEAT = Heartbeat(feed="f", beats=(Beat(recorded_at_ms=1, fresh_until_ms=2),))
+LISTED = BlacklistManifest(
+    issuer="b", seq=1, hash="0" * 64, trust="block", since_ms=1, recorded_at_ms=1, fresh_until_ms=9, entries=1
+)
 NAMED = InstitutionRow(key="institution:kr:1", timeline=(InstitutionEntry(names=("Tax",)),))
 
 
@@ -26,11 +30,13 @@ def test_a_second_opening_finds_rows_marks_skeletons_offsets_and_stamp(tmp_path:
     first = RocksReplica(path, lambda row: ("tax",) if row == NAMED else ())
     values = [(ROW.key, ROW), ("~feed:f", BEAT), (NAMED.key, NAMED)]
     first.apply(Change("registry", 3, n, key, msgspec.json.encode(v)) for n, (key, v) in enumerate(values))
+    first.apply([Change("blacklists", 0, 0, "~manifest:b", msgspec.json.encode(LISTED))])
     first.stamp({"registry": "id"}, 5)
     first.close()
     second = RocksReplica(path)
     assert (second.row(ROW.key), second.feed("f"), second.lookalikes("tax")) == (ROW, BEAT, (NAMED.key,))
-    assert second.next_offsets() == {("registry", 3): 3}
+    assert second.blacklists() == (LISTED,)
+    assert second.next_offsets() == {("registry", 3): 3, ("blacklists", 0): 1}
     assert second.usable({"registry": "id"}, 5, 0)
     second.close()
 
