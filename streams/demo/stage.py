@@ -52,6 +52,7 @@ class Draft(NamedTuple):
     recipient: str
     text: str
     upstream_ms: int | None
+    first: Draft | None = None  # of a retry: what was tried before
 
 
 @dataclass(slots=True)

@@ -63,7 +63,8 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     tell(owner, lines, honest, max(400, messages // 100))
     stage.drafts.sort(key=attrgetter("ingested_ms"))
     stage.reports.sort(key=attrgetter("ingested_at_ms"))
-    sent = [_message(draft, number) for number, draft in enumerate(stage.drafts)]
+    ids = {id(draft): _event_id(draft, number) for number, draft in enumerate(stage.drafts)}
+    sent = [_message(draft, ids) for draft in stage.drafts]
     labels = {message.event_id: draft.line.label for message, draft in zip(sent, stage.drafts, strict=True)}
     reports = [msgspec.structs.replace(r, report_id=f"report-{i:06d}") for i, r in enumerate(stage.reports)]
     settings = sorted(stage.settings, key=attrgetter("recorded_at_ms"))
@@ -81,13 +82,16 @@ def _policy() -> PolicyRow:
     return PolicyRow(jurisdiction="kr", timeline=(entry,))
 
 
-def _message(draft: Draft, number: int) -> Message:
+def _event_id(draft: Draft, number: int) -> str:
+    return f"{_PRODUCERS[draft.line.leg]}-{DATE}-{number:06d}"
+
+
+def _message(draft: Draft, ids: dict[int, str]) -> Message:
     line = draft.line
-    producer = _PRODUCERS[line.leg]
     upstream = None if draft.upstream_ms is None else Upstream(verdict="ALLOW", event_time_ms=draft.upstream_ms)
     return Message(
-        event_id=f"{producer}-{DATE}-{number:06d}",
-        producer=producer,
+        event_id=ids[id(draft)],
+        producer=_PRODUCERS[line.leg],
         event_time_ms=draft.event_ms,
         ingested_at_ms=draft.ingested_ms,
         leg=line.leg,
@@ -100,4 +104,5 @@ def _message(draft: Draft, number: int) -> Message:
         content=Content(text=draft.text),
         signalling=line.signalling,
         upstream=upstream,
+        retry_of=None if draft.first is None else ids[id(draft.first)],
     )

@@ -17,12 +17,11 @@ from streams.engine.grounds import DAY_MS, DOUBTFUL, RELIEF
 from streams.engine.ladder import NEVER, sanction_id
 from streams.engine.pack import Breaker
 from streams.engine.policy import Policy
+from streams.engine.telling import TOLD, told_anew
 
 #: Epochs with a PASS and no FAIL of the code, after which a relief has done its work.
 CLEAN_EPOCHS = 2
-#: Findings kept to be told again when a delta is delivered again.
-TOLD = 16
-FALSE_BLOCKS, ENDED, WITHDRAWN = "FALSE_BLOCKS", "RELIEF_ENDED", "WITHDRAWN"
+FALSE_BLOCKS, ENDED = "FALSE_BLOCKS", "RELIEF_ENDED"
 
 
 class Fared(msgspec.Struct):
@@ -135,13 +134,8 @@ def _judge(state: Pair, policy: Policy) -> list[Finding]:
             follows[found.finding_id] = found
         passed = max(passed, epoch) if fared.passed else passed
     first = start_of(min(state.open) + 1, state.epoch_ms)
-    stands = {f.finding_id: f for f in state.told if f.step == RELIEF and f.recorded_at_ms >= first}
-    gone = [_withdrawal(f, policy) for name, f in stands.items() if name not in follows]
-    for lost in gone:
-        state.told = [f for f in state.told if f.finding_id != lost.releases]
-    back = follows.keys() - stands.keys()
-    state.told = [f for f in state.told if f.reason != WITHDRAWN or f.releases not in back]
-    return [*(f for name, f in follows.items() if name in back), *gone]
+    state.told, told = told_anew(state.told, follows, first, policy)
+    return told
 
 
 def _trips(
@@ -197,10 +191,3 @@ def _end(state: Pair, code: str, relief: Relief, newest: int, policy: Policy) ->
         version=newest + 2,
         releases=sanction_id(state.subject, f"{RELIEF}/{code}", relief.tripped + 2),
     )
-
-
-def _withdrawal(finding: Finding, policy: Policy) -> Finding:
-    return msgspec.structs.replace(
-        finding, finding_id=sanction_id(finding.subject, f"{WITHDRAWN}/{finding.finding_id}", finding.version),
-        reason=WITHDRAWN, step="OBSERVE", releases=finding.finding_id, codes=(), counts={}, policy=policy.version,
-    )  # fmt: skip

@@ -20,6 +20,7 @@ from streams.engine.sanctioning import REGULATOR, WITHDRAWN, FindingRefused, imp
 PARTIES = ("sender", "account", "reseller", "relay")
 _WHY_AFTER = {
     "tally": "counts of reports act at once",
+    "behaviour": "what traffic shows acts at once",
     "directive": "an order acts from its own date",
 }
 #: What an appeal's or a review's decision says of the reporters behind the sanction; of all others nothing.

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 MINUTE = 60_000
 #: Beyond 1000 years from 1970 no calendar is asked; times go on in UTC.
 CALENDAR_MS = 1000 * 365 * 86_400_000
+_1970 = datetime(1970, 1, 1).toordinal()
 
 
 def minute_of_day(at_ms: int, time_zone: str) -> int:
@@ -37,3 +38,11 @@ def minute_named(clock: str) -> int:
 def within(minute: int, begin: int, end: int) -> bool:
     """Whether a minute of the day lies in `[begin, end)`, also over midnight. An empty span holds nothing."""
     return begin <= minute < end if begin <= end else minute >= begin or minute < end
+
+
+def end_of_day(day: int, time_zone: str) -> int:
+    """The first millisecond after a local day, in ms. `day` as of `tally.bucket_of(at_ms, "d", time_zone)`."""
+    if not 0 < day - _1970 < CALENDAR_MS // (1440 * MINUTE):
+        return (day - _1970 + 1) * 1440 * MINUTE
+    midnight = datetime.fromordinal(day + 1).replace(tzinfo=ZoneInfo(time_zone))
+    return int(midnight.timestamp()) * 1000

@@ -137,6 +137,57 @@ class Reporters(PackPart, frozen=True, kw_only=True):
     not_received_permille: int = 100
 
 
+class Sequential(PackPart, frozen=True, kw_only=True):
+    """Harvesting: in a day at least `recipients` numbers (0: never asked) in blocks of 50 of which `fill_permille` or
+    more were sent to, and those are `share_permille` of all recipients."""
+
+    recipients: int = 0
+    fill_permille: int = 500
+    share_permille: int = 500
+
+
+class Takeover(PackPart, frozen=True, kw_only=True):
+    """An account or line that suddenly sends otherwise than it used to.
+
+    volume: an epoch with `messages` or more (0: never asked) and `factor` times the busiest of the last week. content:
+    `new_permille` of an epoch's texts were never seen, of a subject of whose earlier texts `usual_permille` were.
+    history_epochs: with traffic, before anything is judged.
+    """
+
+    messages: int = 0
+    factor: int = 10
+    new_permille: int = 500
+    usual_permille: int = 500
+    history_epochs: int = 100
+
+
+class SimBox(PackPart, frozen=True, kw_only=True):
+    """A line on the radio leg that in a day writes to `recipients` or more (0: never asked), and to hardly anybody
+    twice: they are `distinct_permille` of its messages."""
+
+    recipients: int = 0
+    distinct_permille: int = 800
+
+
+class Behaviour(PackPart, frozen=True, kw_only=True):
+    """What the shape of traffic alone comes to. A 0 leaves a rule out.
+
+    daily_cap: messages that a person's own line may send in a local day. unlisted: messages of an account in a day from
+    addresses that it does not list. routes: different (relay, account) of one proved sender in a day. throttle_ms,
+    share_permille: how long a THROTTLE stands, and which part of the messages it puts off; that of the cap puts off
+    all, to the end of the day.
+    """
+
+    daily_cap: int = 0
+    unlisted: int = 0
+    routes: int = 0
+    sequential: Sequential = Sequential()
+    takeover: Takeover = Takeover()
+    sim_box: SimBox = SimBox()
+    throttle_ms: int = 86_400_000
+    share_permille: int = 900
+
+
 class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million.
 
@@ -164,6 +215,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     thresholds: dict[str, Thresholds] = {}
     ladder: Ladder = Ladder()
     breaker: Breaker = Breaker()
+    behaviour: Behaviour = Behaviour()
     appeals: Appeals = Appeals()
     releases: Releases = Releases()
     not_spam: tuple[str, ...] = ("not_spam",)

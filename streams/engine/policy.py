@@ -18,6 +18,7 @@ from streams.engine.local import minute_named
 from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Pack, Window
 from streams.engine.patterns import PatternRefused, matcher
 from streams.engine.short import short_hash
+from streams.engine.sketches import NAMES
 from streams.engine.timeline import all_current, counts_since, current
 from streams.engine.view import View
 
@@ -136,6 +137,7 @@ def _validate(pack: Pack) -> None:
         raise ValueError(f"matching_bands must be 2 to {BANDS}: one band alone proves nothing")
     _validate_words(pack)
     _validate_breaker(pack)
+    _validate_behaviour(pack)
     _validate_advertising(pack.advertising)
     times = pack.appeals
     if min(times.notice_ms, times.appeal_ms, times.decide_ms) < 0 or max(times.appeal_ms, times.decide_ms) > YEAR_MS:
@@ -184,6 +186,26 @@ def _validate_breaker(pack: Pack) -> None:
             f"breaker.trial_ms must be 0 (no trial) or three breaker epochs or more, not {breaker.trial_ms}: in less "
             "the breaker can't take effect"
         )
+
+
+def _validate_behaviour(pack: Pack) -> None:
+    rules = pack.behaviour
+    sequential, takeover, box = rules.sequential, rules.takeover, rules.sim_box
+    counts = (rules.daily_cap, rules.unlisted, rules.routes, sequential.recipients, takeover.messages, box.recipients)
+    if min(counts) < 0:
+        raise ValueError("behaviour: a count is 0 (the rule is left out) or more")
+    if rules.routes > NAMES:
+        raise ValueError(f"behaviour.routes: no more than {NAMES} are told apart, not {rules.routes}")
+    shares = (
+        rules.share_permille, sequential.fill_permille, sequential.share_permille, takeover.new_permille,
+        takeover.usual_permille, box.distinct_permille,
+    )  # fmt: skip
+    if min(shares) < 1 or max(shares) > 1000:
+        raise ValueError("behaviour: shares are 1 to 1000 permille")
+    if takeover.factor < 1 or takeover.history_epochs < 1:
+        raise ValueError("behaviour.takeover: factor and history_epochs are 1 or more")
+    if not 2 * pack.epoch_ms <= rules.throttle_ms <= YEAR_MS:
+        raise ValueError(f"behaviour.throttle_ms: two epochs to a year, not {rules.throttle_ms}")
 
 
 def _validate_advertising(rules: Advertising) -> None:

@@ -18,7 +18,7 @@ REGULATOR = "regulator"
 #: forty gates lets through what another has stopped.
 EXPULSION_AHEAD_MS = 2000
 #: Who may take back what it said before it could count; people and orders only end what was.
-_COUNTING = ("tally", "breaker")
+_COUNTING = ("tally", "breaker", "behaviour")
 _STEP_OF: dict[str, StepName] = {
     "suspend": "TEMP_BLOCK", "terminate": "BLOCK", "block": "BLOCK", "throttle": "THROTTLE", "expel": "BLOCK",
 }  # fmt: skip

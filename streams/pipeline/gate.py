@@ -21,6 +21,7 @@ from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.delivered import Delivered
 from streams.pipeline.late import alters_from_ms
 from streams.pipeline.replicator import Replicator, wall_ms
+from streams.pipeline.shaped import Shaped
 from streams.pipeline.step import Input, InvalidRecord, Output
 from streams.replica.changes import Applied, Entity
 from streams.telemetry.metrics import count
@@ -35,7 +36,8 @@ class Gate:
     """Decides. See `step.Step` for who calls what.
 
     replicator: of `ENTITIES`; the gate listens to it and closes it. instance: this worker, e.g. `gate-0`.
-    recent: (partitions of `recent`, whether deliveries are told there); None: nothing at all is.
+    recent: (partitions of `recent`, whether deliveries are told there); None: nothing at all is. shapes: whether
+    behaviour is told, in the same transaction: nobody else has to read `messages` for it.
     """
 
     name = "gate"
@@ -48,6 +50,7 @@ class Gate:
         instance: str,
         clock_ms: Callable[[], int] = wall_ms,
         recent: tuple[int, bool] | None = None,
+        shapes: bool = False,
     ) -> None:
         self.newest_ms: dict[int, int] = {}
         self.late = 0  # changes that came too late since the start
@@ -61,6 +64,7 @@ class Gate:
         self._delivered = None
         if recent is not None:
             self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
+        self._shaped = Shaped(decider.policies, decider.keys, self._view) if shapes else None
         self._unsure = True  # whether the lists that the policy names have to be looked for
         self._missing: tuple[str, ...] = ()
         replicator.listen(self._changed)
@@ -97,6 +101,8 @@ class Gate:
             self.newest_ms[record.partition] = decision.event_time_ms
         if self._delivered is not None:
             self._delivered.note(message, decision)
+        if self._shaped is not None:
+            self._shaped.note(message, decision, record)
         return (self._output(decision, record),)
 
     def fallback(self, record: Input, reason: str) -> Sequence[Output]:
@@ -146,11 +152,14 @@ class Gate:
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
         self._replicator.check()
-        return () if self._delivered is None else self._delivered.flush(positions, now_ms)
+        delivered = () if self._delivered is None else self._delivered.flush(positions, now_ms)
+        return delivered if self._shaped is None else [*delivered, *self._shaped.flush(positions)]
 
     def committed(self) -> None:
         if self._delivered is not None:
             self._delivered.committed()
+        if self._shaped is not None:
+            self._shaped.forget()
         for (verdict, action), number in self._said.items():
             count("decisions_total", number, verdict=verdict, action=action)
         for (code, mode), number in self._reasons.items():
@@ -162,6 +171,8 @@ class Gate:
     def aborted(self) -> None:
         if self._delivered is not None:
             self._delivered.aborted()
+        if self._shaped is not None:
+            self._shaped.forget()
         self._forget()
 
     def _forget(self) -> None:

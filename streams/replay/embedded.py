@@ -38,6 +38,7 @@ from streams.engine.settling import settle
 from streams.engine.skeleton import skeletons_of
 from streams.engine.tally import Tally
 from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
+from streams.replay.behaviours import Behaviours
 from streams.replay.breakers import Breakers
 from streams.replay.deliveries import Deliveries
 from streams.replica.changes import Change, Entity
@@ -75,6 +76,7 @@ class Embedded:
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
+        self._behaviours = Behaviours(self.policies, self.keys)
         self._books: Books = {}
         self._epoch: int | None = None
         self._high_ms = -(2**53)
@@ -99,6 +101,7 @@ class Embedded:
                 delivered=count,
             )  # fmt: skip
             self._found(on_traffic(self._tally(subject), delta, policy, NEVER))
+        self._found(self._behaviours.close(self.view))
         self._close_deliveries(epoch)
         for subject in sorted(self._waiting):
             self._found(on_closed(self._tallies[subject], policy, epoch - 1))
@@ -205,6 +208,7 @@ class Embedded:
         decision = self._decider.decide(message, raw, self.view, flags)
         self._high_ms = max(self._high_ms, decision.event_time_ms)
         self._deliveries.note(message, decision, self.view)
+        self._behaviours.note(message, decision, self.view)
         pack = self.policies.at(self.view, decision.event_time_ms).pack
         metered(decision, pack.epoch_ms, self._sums)
         self._breakers.count(decision, pack.breaker.epoch_ms)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from streams.agents.app import AgentApp, AgentSettings, CrashPoint, create_app
 from streams.agents.appeals import AppealAgent
+from streams.agents.behaviour import BehaviourAgent
 from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
@@ -68,6 +69,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         LedgerAgent(names),
         BreakerAgent(names, policies),
         ReleaseAgent(names, policies),
+        BehaviourAgent(names, policies),
     )
 
 

@@ -73,7 +73,10 @@ def _gate(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     replicator = wiring.replicator(settings, "gate", gate_step.ENTITIES, crash)
     decider = Decider(wiring.policies(settings), keys)
     recent = (settings.partitions.messages, settings.tell_deliveries)
-    return gate_step.Gate(decider, replicator, f"gate-{settings.instance}", recent=recent), gate_step.POLICY
+    step = gate_step.Gate(
+        decider, replicator, f"gate-{settings.instance}", recent=recent, shapes=settings.tell_shapes
+    )  # fmt: skip
+    return step, gate_step.POLICY
 
 
 def _meter(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:

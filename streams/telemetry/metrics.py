@@ -46,6 +46,8 @@ CounterName = Literal[
     "lake_rows_total",
     # Codes that fell to LABEL for a pair, probably because of an error of ours: alert on any. code
     "breaker_trips_total",
+    # What the shape of traffic alone came to, by rule; told again after a kill it counts again. reason
+    "behaviour_findings_total",
     # Reports taken in over HTTP and acknowledged. source
     "reports_taken_total",
     # Reports looked up among deliveries: joined, not_received, or unknown. said
@@ -83,6 +85,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "late_enforcements_total": ("entity",),
     "lake_rows_total": ("table",),
     "breaker_trips_total": ("code",),
+    "behaviour_findings_total": ("reason",),
     "reports_joined_total": ("said",),
     "reports_taken_total": ("source",),
     "ready": ("step",),

@@ -14,6 +14,7 @@ from streams.contracts.decisions import CheckRecord, Decision, Reason, RouteSeen
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import SenderEntry, SenderRow
 from streams.contracts.reputation import PairTraffic, SanctionEntry, SanctionRow, Traffic
+from streams.contracts.shapes import Shapes
 from streams.pipeline.gate import Gate
 from streams.pipeline.meter import Meter
 from streams.pipeline.registrar import Registrar
@@ -46,6 +47,9 @@ class Fed:
     def require(self, entity: Entity, partitions: set[int]) -> None:
         self.required += sorted(partitions)
         self.caught_up = False
+
+    def check(self) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -192,6 +196,29 @@ def test_gate_counts_decisions_once_they_are_committed() -> None:
 def traffic(outputs: Sequence[Output]) -> list[tuple[str, int, int, int, int, int]]:
     found = [msgspec.json.decode(o.value or b"", type=Traffic) for o in outputs if o.entity == "traffic"]
     return [(t.subject, t.epoch, t.partition, t.first_offset, t.next_offset, t.delivered) for t in found]
+
+
+def test_the_gate_says_how_accounts_send_and_forgets_what_was_aborted() -> None:
+    step = Gate(decider(), replicator(Fed()), "gate-0", shapes=True)
+
+    def told(*offsets: int) -> list[tuple[bytes | None, Shapes]]:
+        for offset in offsets:  # an account of five, by number
+            take(step, offset, "k", msgspec.json.encode(message(offset)), 4)
+        outputs = [o for o in step.flush({4: offsets[-1] + 1}, NONE, 0) if o.entity == "shapes"]
+        return [(o.key, msgspec.json.decode(o.value or b"", type=Shapes)) for o in outputs]
+
+    told(7, 8)
+    step.aborted()
+    (key, first), (_, second) = told(7, 8, 12)
+    assert key == b"account:acct-2" == first.subject.encode()
+    assert (first.partition, first.first_offset, first.next_offset) == (4, 7, 13)
+    assert first.legs["termination"].sent == 2 and second.legs["termination"].sent == 1
+    step.committed()
+    ((_, third),) = told(13)
+    assert (third.first_offset, third.next_offset) == (13, 14)
+    silent = Gate(decider(), replicator(Fed()), "gate-0")
+    take(silent, 0, "k", msgspec.json.encode(message(0)), 4)
+    assert list(silent.flush({4: 1}, NONE, 0)) == []
 
 
 def metering() -> Meter:

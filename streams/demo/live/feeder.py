@@ -101,6 +101,7 @@ class Feeder:
                 tail.settle("meter", "decisions", decided)
                 tail.settle("tally", "traffic", tail.data_ends("traffic", every))
                 tail.settle("breaker", "pairs", tail.data_ends("pairs", every))
+                tail.settle("behaviour", "shapes", tail.data_ends("shapes", every))
                 self._sanctioned(tail)
                 advanced(sent)
             self._reported(tail, waiting)

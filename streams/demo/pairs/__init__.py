@@ -7,6 +7,7 @@ from collections.abc import Callable
 from streams.demo.pairs.advertising import quiet_hours, without_consent
 from streams.demo.pairs.appeal import appealed
 from streams.demo.pairs.base import Pair, Sizes
+from streams.demo.pairs.behaviour import over_the_cap
 from streams.demo.pairs.campaign import campaign
 from streams.demo.pairs.edited import edited_copies
 from streams.demo.pairs.handset import do_not_originate, origin_mismatch
@@ -28,4 +29,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
     edited_copies, reported_host, quiet_hours, without_consent,
     appealed, lost_row, received,
+    over_the_cap,
 )  # fmt: skip
