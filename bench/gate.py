@@ -71,7 +71,7 @@ def prepare(connection: Connection, world: World) -> None:
     grammar = policies.of(world.policy.timeline[-1]).pack.grammar
     senders = (classify(m.sender.address, m.sender.ton, grammar).key for m in world.messages)
     _send(connection, "registry", zip(rows, rows.values(), strict=True))
-    _send(connection, "policy", [(world.policy.jurisdiction, world.policy)])
+    _send(connection, "policy", [(row.jurisdiction, row) for row in (world.policy, *world.abroad)])
     _send(connection, "messages", zip(senders, world.messages, strict=True))
 
 

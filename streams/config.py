@@ -65,7 +65,7 @@ class Settings(BaseSettings):
 
     bootstrap: Annotated[str, Field(min_length=3)] = "127.0.0.1:9092"
     prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,80}$")] = "dualblock."
-    jurisdiction: Literal["kr", "generic"] = "kr"
+    jurisdiction: Literal["kr", "vn", "cn", "in", "es", "sg", "nanp", "generic"] = "kr"
     state_dir: Path = Path("state")
     instance: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,80}$")] = f"{socket.gethostname()[:60]}-0"
     publication_key_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,8}$")] | None = None

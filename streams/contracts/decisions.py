@@ -103,6 +103,9 @@ class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
     advertised: Annotated[
         str | None, Meta(description="the text carries the advertising label: fingerprint of the rest of it")
     ] = None
+    jurisdiction: Annotated[str | None, Meta(description="whose rules judged it; left out for the carrier's own")] = (
+        None
+    )
     versions: Versions
     observed: Observed | None = None
 

@@ -44,12 +44,28 @@ class Content(Record, frozen=True, kw_only=True):
     parts: Annotated[int, Meta(ge=1, le=255, description="number of segments")] = 1
 
 
-class Signalling(Record, frozen=True, kw_only=True):
-    """What the SMSC learnt from the HLR; null = no answer, which proves nothing."""
+Address = Annotated[Id | None, Meta(description="global title, digits (E.164 or E.214)")]
+Network = Annotated[Id | None, Meta(description="as network rows name it, e.g. MCC and MNC")]
+
+
+class Signalling(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What the SMSC or its firewall learnt from HLR and signalling; null = not told, which proves nothing.
+
+    sri: the routing query (SRI-SM) for the recipient; fsm: the forward (MT-FSM) that followed it. sccp: the calling
+    party's address on the network; map: the service centre's address inside.
+    """
 
     roaming: Annotated[bool | None, Meta(description="the subscriber is registered abroad")] = None
     imsi_match: Annotated[bool | None, Meta(description="the IMSI that sent it is the number's")] = None
     hlr_at_ms: Annotated[Ms | None, Meta(description="when the HLR answered")] = None
+    serving_net: Annotated[Network, Meta(description="the network that serves the sender, as the HLR says")] = None
+    sending_net: Annotated[Network, Meta(description="the network whose switch handed the message in (MO-FSM)")] = None
+    sri_sccp: Address = None
+    sri_map: Address = None
+    fsm_sccp: Address = None
+    fsm_map: Address = None
+    sri_seen: Annotated[bool | None, Meta(description="a routing query for this forward was seen")] = None
+    link: Annotated[Id | None, Meta(description="the link set it came in on")] = None
 
 
 class Upstream(Record, frozen=True, kw_only=True):
@@ -81,4 +97,10 @@ class Message(Record, frozen=True, kw_only=True):
     deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None
     retry_of: Annotated[Id | None, Meta(description="event_id of the first try")] = None
     purpose: Annotated[Purpose | None, Meta(description="as the sending customer declared it; null: unknown")] = None
+    jurisdiction: Annotated[
+        Id | None, Meta(description="whose rules hold: the recipient's country; null: the carrier's own")
+    ] = None
+    origin_id: Annotated[
+        Short | None, Meta(description="rcs, ott: the account as the platform set it, platform:id")
+    ] = None
     schema_version: Annotated[Count, Meta(description="of this record")] = 1

@@ -30,6 +30,7 @@ class Delivery(Record, frozen=True, kw_only=False, array_like=True):
     origin: Origin = None
     international: bool = False
     chain: tuple[Id, ...] = ()
+    jurisdiction: Annotated[Id | None, Meta(description="whose rules judged it; null: the carrier's own")] = None
 
 
 class Mark(Record, frozen=True, kw_only=True):

@@ -64,6 +64,9 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
 class RelayEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
     international: Annotated[bool, Meta(description="it carries messages from abroad")] = False
+    jurisdiction: Annotated[
+        Id | None, Meta(description="whose rules its senders keep (origination leg); null: the carrier's own")
+    ] = None
     certificate: Annotated[Id | None, Meta(description="number of the mass-sender certificate")] = None
     owner_keys: OwnerKeys = ()
 
@@ -115,6 +118,15 @@ class ConsentEntry(Entry, frozen=True, kw_only=True):
     """A recipient wants the owner's advertisements. Ended: taken back."""
 
     night: Annotated[bool, Meta(description="also in quiet hours: a consent of its own")] = False
+
+
+class NetworkEntry(Entry, frozen=True, kw_only=True):
+    """Whose signalling addresses these are. Key `network:gt:<digits>`: the longest prefix of an address counts."""
+
+    network: Annotated[Id, Meta(description="as messages name it, e.g. MCC and MNC")]
+    own: Annotated[bool, Meta(description="ours: it must never come in from abroad")] = False
+    trusted: Annotated[bool, Meta(description="its addresses may differ: checks on them are skipped")] = False
+    links: Annotated[tuple[Id, ...], Meta(description="link sets it may come in on; empty = not listed")] = ()
 
 
 class NumberEntry(Entry, frozen=True, kw_only=True):
@@ -176,6 +188,11 @@ class ConsentRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="conse
     timeline: tuple[ConsentEntry, ...]
 
 
+class NetworkRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="network"):
+    key: Key
+    timeline: tuple[NetworkEntry, ...]
+
+
 class NumberRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="number"):
     """A change more recent than the number's block; read before it."""
 
@@ -199,6 +216,6 @@ class BlockRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="block")
 
 TimelineRow = (
     SenderRow | ResellerRow | AccountRow | RelayRow | DnoRow | InstitutionRow | PermissionRow | AllowRow | ConsentRow
-    | NumberRow | CertificateRow
+    | NumberRow | CertificateRow | NetworkRow
 )  # fmt: skip
 Row = TimelineRow | BlockRow

@@ -39,6 +39,8 @@ class Report(Record, frozen=True, kw_only=True):
     ] = None
     fingerprint: Annotated[str | None, Meta(description="of the delivered text, where it was found")] = None
     weight_permille: Annotated[Permille, Meta(description="by how the reporter's earlier reports fared")] = 1000
+    jurisdiction: Annotated[Id | None, Meta(description="as the message's; null: the carrier's own")] = None
+    origin_id: Annotated[Short | None, Meta(description="rcs, ott: the account as the platform set it")] = None
 
 
 class Half(Record, frozen=True, kw_only=True):

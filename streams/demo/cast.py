@@ -65,11 +65,14 @@ class Owner:
         """Publish a row; it is ingested when its newest entry was recorded."""
         self.stage.rows.append((max(entry.recorded_at_ms for entry in row.timeline), row))
 
-    def relay(self, *, international: bool = False) -> str:
-        """A new relay."""
+    def relay(self, *, international: bool = False, jurisdiction: str | None = None) -> str:
+        """A new relay; jurisdiction: of its customers, where that isn't the carrier's own."""
         name = f"relay-{len(self.stage.relays) + 1:02d}"
         self.stage.relays.append(name)
-        entry = RelayEntry(from_ms=_REGISTERED_MS, recorded_at_ms=REGISTRY_AT_MS, international=international)
+        entry = RelayEntry(
+            from_ms=_REGISTERED_MS, recorded_at_ms=REGISTRY_AT_MS, international=international,
+            jurisdiction=jurisdiction,
+        )  # fmt: skip
         self.row(RelayRow(key=f"relay:{name}", timeline=(entry,)))
         return name
 
@@ -122,10 +125,10 @@ class Owner:
             entry = NumberEntry(from_ms=from_ms, recorded_at_ms=from_ms, version=version, status=status)
             self.row(NumberRow(key=f"number:{e164(number)}", timeline=(entry,)))
 
-    def register(self, sender: str, org: str, routes: Routes) -> SenderRow:
+    def register(self, sender: str, org: str, routes: Routes, country: str = "kr") -> SenderRow:
         """Register a sender: a national number, or `alnum:<name as its key has it>`. Returns its row."""
         entry = SenderEntry(from_ms=_REGISTERED_MS, recorded_at_ms=REGISTRY_AT_MS, owner=org, routes=routes)
-        row = SenderRow(key=f"sender:kr:{sender}", timeline=(entry,))
+        row = SenderRow(key=f"sender:{country}:{sender}", timeline=(entry,))
         self.row(row)
         return row
 

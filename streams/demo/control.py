@@ -23,7 +23,7 @@ class Control(NamedTuple):
 
 def control(world: World) -> list[Control]:
     """Policy, feeds, settings, orders, appeals and reports, each kind in order of ingest."""
-    found = [Control(0, world.policy, "policy:1")]
+    found = [Control(0, row, f"policy:{i}") for i, row in enumerate((world.policy, *world.abroad), 1)]
     found += [Control(at_ms, value, f"registry:{i}") for i, (at_ms, value) in enumerate(world.feeds, 1)]
     found += [Control(r.recorded_at_ms, r, f"settings:{i}") for i, r in enumerate(world.settings, 1)]
     found += [Control(r.recorded_at_ms, r, f"orders:{i}") for i, r in enumerate(world.orders, 1)]

@@ -17,7 +17,7 @@ def write_inputs(world: World, directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     _write(directory / "registry.ndjson", (value for _, value in world.feeds))
-    _write(directory / "policy.ndjson", (world.policy,))
+    _write(directory / "policy.ndjson", (world.policy, *world.abroad))
     _write(directory / "reports.ndjson", world.reports)
     _write(directory / "settings.ndjson", world.settings)
     _write(directory / "orders.ndjson", world.orders)

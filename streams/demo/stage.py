@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from streams.contracts.appeals import Appeal
 from streams.contracts.feeds import RegistryValue
-from streams.contracts.messages import Channel, Leg, Route, Sender, Signalling, TrafficClass
+from streams.contracts.messages import Channel, Leg, Purpose, Route, Sender, Signalling, TrafficClass
 from streams.contracts.reports import Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
@@ -41,6 +41,9 @@ class Line:
     route: Route = Route()
     signalling: Signalling = Signalling()
     upstream: float = 0.0
+    purpose: Purpose | None = None
+    jurisdiction: str | None = None
+    origin_id: str | None = None
 
 
 class Draft(NamedTuple):
@@ -128,6 +131,8 @@ def report(
                 international=route.international,
             ),
             channel=line.channel,
+            jurisdiction=line.jurisdiction,
+            origin_id=line.origin_id,
             leg="termination",
             traffic_class=line.traffic_class,
             reporter=draft.recipient,

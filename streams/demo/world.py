@@ -22,7 +22,7 @@ from streams.demo.pairs.base import Pair, Sizes
 from streams.demo.stage import Draft, Label, Stage
 from streams.errors import InputError
 
-MIN_MESSAGES, MAX_MESSAGES = 20_000, 1_000_000
+MIN_MESSAGES, MAX_MESSAGES = 28_000, 1_000_000
 _PRODUCERS = {"origination": "edge1", "termination": "smsc1"}
 
 
@@ -30,13 +30,15 @@ _PRODUCERS = {"origination": "edge1", "termination": "smsc1"}
 class World:
     """What happened, in order of ingest, and what a good gate makes of it.
 
-    feeds: (ingest time in ms, row, heartbeat or manifest). labels: event_id → (pair, side) for every message; side is
+    policy: the carrier's own; abroad: those of the other countries that it carries messages to. feeds: (ingest time in
+    ms, row, heartbeat or manifest). labels: event_id → (pair, side) for every message; side is
     `attack`, `twin`, or `wave` (neither: the forged messages that get an honest subscriber's number reported). All
     honest background traffic is the twin of the pair `background`.
     """
 
     seed: int
     policy: PolicyRow
+    abroad: tuple[PolicyRow, ...]
     feeds: list[Timed]
     reports: list[Report]
     settings: list[SettingsRequest]
@@ -71,7 +73,7 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     orders = sorted(stage.orders, key=attrgetter("recorded_at_ms"))
     appeals = sorted(stage.appeals, key=attrgetter("recorded_at_ms"))
     rows = feeds(stage.rows, stage.book)
-    return World(seed, _policy(), rows, reports, settings, orders, appeals, sent, labels, pairs)
+    return World(seed, _policy(), _abroad(), rows, reports, settings, orders, appeals, sent, labels, pairs)
 
 
 def _policy() -> PolicyRow:
@@ -84,6 +86,10 @@ def _policy() -> PolicyRow:
 
 def _event_id(draft: Draft, number: int) -> str:
     return f"{_PRODUCERS[draft.line.leg]}-{DATE}-{number:06d}"
+
+
+def _abroad() -> tuple[PolicyRow, ...]:
+    return tuple(PolicyRow(jurisdiction=name, timeline=(PolicyEntry(profile="enforce"),)) for name in ("sg", "vn"))
 
 
 def _message(draft: Draft, ids: dict[int, str]) -> Message:
@@ -105,4 +111,7 @@ def _message(draft: Draft, ids: dict[int, str]) -> Message:
         signalling=line.signalling,
         upstream=upstream,
         retry_of=None if draft.first is None else ids[id(draft.first)],
+        purpose=line.purpose,
+        jurisdiction=line.jurisdiction,
+        origin_id=line.origin_id,
     )

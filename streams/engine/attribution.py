@@ -29,12 +29,11 @@ class ReportRefused(ValueError):
 
 def attribute(report: Report, view: View, policies: Policies, keys: Keys) -> tuple[Vote, ...]:
     """The votes of a report, judged with the rows as of `message_at_ms`. Raises ReportRefused."""
-    policy = policies.at(view, report.message_at_ms)
-    pack = policy.pack
+    pack = policies.at(view, report.message_at_ms).pack
     check_times(report, pack)
     if report.category in pack.not_spam:
         return ()
-    case = Case(_as_message(report), view, policy)
+    case = Case(_as_message(report), view, policies.place(report.jurisdiction).at(view, report.message_at_ms))
     person = reporter_key(report, pack, keys)  # as recent and outcomes know the reporter
     weight = report.weight_permille
     if report.received is False:
@@ -104,4 +103,6 @@ def _as_message(report: Report) -> Message:
         recipient=report.reporter,
         route=report.route,
         content=Content(text=report.text or ""),
+        jurisdiction=report.jurisdiction,
+        origin_id=report.origin_id,
     )

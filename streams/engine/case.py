@@ -90,11 +90,15 @@ class NumberFact(NamedTuple):
 class Case:
     """A message, the view and the policy that counts for it; caches what several checks read."""
 
-    __slots__ = ("_number", "_reads", "e_ms", "flags", "message", "pack", "policy", "sender", "view")
+    __slots__ = ("_number", "_reads", "e_ms", "flags", "message", "pack", "policy", "sender", "view", "when")
 
-    def __init__(self, message: Message, view: View, policy: Policy) -> None:
+    def __init__(
+        self, message: Message, view: View, policy: Policy, when: tuple[int, bool] | None = None
+    ) -> None:  # fmt: skip
+        """when: `effective_time` by the carrier's own skew, where another jurisdiction's policy judges."""
         self.message, self.view, self.policy, self.pack = message, view, policy, policy.pack
-        self.e_ms, late = effective_time(message, policy.pack.skew_ms)
+        self.when = when or effective_time(message, policy.pack.skew_ms)
+        self.e_ms, late = self.when
         self.sender: SenderId = classify(message.sender.address, message.sender.ton, self.pack.grammar)
         self.flags: list[str] = [*self.sender.flags]
         if late:

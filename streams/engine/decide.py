@@ -34,9 +34,11 @@ from streams.engine.grounds import RELIEF, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
 from streams.engine.hosts import host_subjects
 from streams.engine.intake import identity
+from streams.engine.jurisdiction import placed
 from streams.engine.lineage import above
 from streams.engine.lists import Lists
 from streams.engine.outcome import Check
+from streams.engine.pack import Pack
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
 from streams.engine.pseudonym import Keys, input_hash, pseudonym
@@ -60,22 +62,23 @@ class Decider:
 
     def __init__(self, policies: Policies, keys: Keys) -> None:
         self.policies, self.keys = policies, keys
-        self.lists = Lists(policies.default.pack.jurisdiction)
+        self._lists: dict[str, Lists] = {}
 
     def decide(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decision:
         """The decision on a message whose bytes were `raw`; `flags` are what intake noted. `observed` is left empty."""
-        policy = self.policies.at(view, message.event_time_ms)
-        e_ms, late = effective_time(message, policy.pack.skew_ms)
+        own = policy = self.policies.at(view, message.event_time_ms)
+        e_ms, late = effective_time(message, own.pack.skew_ms)
         if late:
-            policy = self.policies.at(view, e_ms)
+            own = policy = self.policies.at(view, e_ms)
         try:
-            case = Case(message, view, policy)
+            case, place = placed(Case(message, view, own), self.policies)
+            policy = case.policy
             case.flags.extend(flags)
-            return self._conclude(case, raw, run_checks(case))
+            return self._conclude(case, raw, run_checks(case), place, own.pack)
         except Exception as error:  # any error of ours: the message must not pay for it
-            own = CheckRecord(check="decide", outcome="UNKNOWN", evidence={"why": type(error).__name__})
+            failed = CheckRecord(check="decide", outcome="UNKNOWN", evidence={"why": type(error).__name__})
             return self._allowed(
-                (message.producer, message.leg, message.event_id), e_ms, raw, policy, "CHECK_FAILED", (own,)
+                (message.producer, message.leg, message.event_id), e_ms, raw, policy, "CHECK_FAILED", (failed,)
             )
 
     def invalid(self, raw: bytes, reason: str) -> Decision | None:
@@ -114,7 +117,14 @@ class Decider:
             engine=ENGINE_VERSION,
         )
 
-    def _conclude(self, case: Case, raw: bytes, checks: list[Check]) -> Decision:
+    def _lists_of(self, jurisdiction: str) -> Lists:
+        held = self._lists.get(jurisdiction)
+        if held is None:
+            held = self._lists[jurisdiction] = Lists(jurisdiction)
+        return held
+
+    def _conclude(self, case: Case, raw: bytes, checks: list[Check], place: Policies, own: Pack) -> Decision:
+        """place: whose rules hold; own: the carrier's pack, which knows its clocks."""
         message, pack, keys = case.message, case.pack, self.keys
         mark = fingerprint(message.content.text)
         sender = sender_subject(case, keys)
@@ -125,8 +135,8 @@ class Decider:
         stopped += ordered_above(case, above(case))
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
-        rests = grounds(case, checks, bool(stopped), self.policies)
-        checks, lists = rests.checks, self.lists.at(case.view, pack)
+        rests = grounds(case, checks, bool(stopped), place)
+        checks, lists = rests.checks, self._lists_of(place.jurisdiction).at(case.view, pack)
         content = content_checks(case, keys, route_passes, lists, linked)
         objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
         by_partners = listed(case, keys, () if route_passes else linked, route_passes)
@@ -161,7 +171,7 @@ class Decider:
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=_shadow(objections, allowed, case.policy, outcome),
-            leak=leak_of(case, [c for c in checks if c.name not in rests.softened] if rests.softened else checks),
+            leak=leak_of(case, [c for c in checks if c.name not in rests.softened] if rests.softened else checks, own),
             sender=SenderSeen(
                 key=case.sender.key if business else pseudonym(keys, case.sender.key),
                 kind=case.sender.kind,
@@ -173,6 +183,7 @@ class Decider:
             subjects=listed_subjects(case),
             fingerprint=mark,
             advertised=advertised(message.content.text, pack.advertising),
+            jurisdiction=None if place is self.policies else place.jurisdiction,
             versions=self._versions(case.policy, case.versions_read(), raw),
         )
 
@@ -264,7 +275,7 @@ def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, sai
     return Shadow(verdict=outcome.verdict, action=outcome.action, codes=codes)
 
 
-def leak_of(case: Case, checks: list[Check]) -> str | None:
+def leak_of(case: Case, checks: list[Check], own: Pack) -> str | None:
     """What the origination gate should have stopped: a termination FAIL on a row recorded an epoch before upstream
     said ALLOW. `no_gate` when no upstream verdict came with it, or one older than the skew (backdating hides nothing).
     """
@@ -275,9 +286,9 @@ def leak_of(case: Case, checks: list[Check]) -> str | None:
     if not failed:
         return None
     upstream = message.upstream
-    if upstream is None or case.e_ms - upstream.event_time_ms > case.pack.skew_ms:
+    if upstream is None or case.e_ms - upstream.event_time_ms > own.skew_ms:
         return "no_gate"
     if upstream.verdict != "ALLOW":
         return None
-    known_by = upstream.event_time_ms - case.pack.epoch_ms
+    known_by = upstream.event_time_ms - own.epoch_ms
     return next((c.codes[0] for c in failed if c.since_ms <= known_by or c.since_ms == LONG_AGO), None)

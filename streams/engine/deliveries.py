@@ -71,10 +71,13 @@ class Memo:
         """None when nobody got it, or on the leg before the recipient's."""
         if decision.verdict != "ALLOW" or decision.leg != "termination":
             return None
+        # Whoever judged it, a report is joined to it by the carrier's own spelling of senders and recipients.
         version = decision.versions.policy
-        pack = self._packs.get(version)
+        pack = self._packs.get(version) if decision.jurisdiction is None else None
         if pack is None:
-            pack = self._packs[version] = self._policies.at(view, decision.event_time_ms).pack
+            pack = self._policies.at(view, decision.event_time_ms).pack
+            if decision.jurisdiction is None:
+                self._packs[version] = pack
         if pack is not self._pack or len(self._senders) > _SENDERS:
             self._pack = pack
             self._senders.clear()
@@ -97,6 +100,7 @@ class Memo:
             None if number is None else _origin(number, shown[0], pack),
             route.international,
             route.chain,
+            decision.jurisdiction,
         )
 
 
@@ -141,6 +145,7 @@ def join(report: Report, held: Sequence[Delivery], coverage: Coverage, pack: Pac
         leg="termination",
         traffic_class=found.traffic_class,
         fingerprint=found.fingerprint,
+        jurisdiction=found.jurisdiction,
     )
 
 

@@ -17,7 +17,6 @@ import msgspec
 
 from streams.contracts.base import encoder
 from streams.contracts.lists import LIST_MARK, Category, ContentList, ListItem, ListPart, ListRow
-from streams.contracts.policy import PolicyRow
 from streams.engine.pack import Pack
 from streams.engine.patterns import PatternRefused, Searcher, searcher
 from streams.engine.policy import Policies
@@ -250,15 +249,17 @@ def part_of(row: ListRow | None, wanted: str) -> ListPart | None:
     return next((part for part in parts if part is not None and part.hash == wanted), None)
 
 
-def missing_lists(view: View, policies: Policies, row: PolicyRow | None) -> tuple[str, ...]:
-    """Names of lists that the two newest policies of a jurisdiction name and that are not here: the one in force and
+def missing_lists(view: View, policies: Policies) -> tuple[str, ...]:
+    """Names of lists that the two newest policies of each jurisdiction name and that are not here: the one in force and
     the one to come. Until they are, a gate would let through what it was told to label."""
     found: dict[str, None] = {}
-    for entry in sorted(row.timeline if row is not None else (), key=lambda e: -e.version)[:2]:
-        try:
-            pack = policies.of(entry).pack
-        except ValueError:
-            continue  # refused before it is published; if it stands there all the same, the last good one counts
-        held = tuple(view.content_list(key_of_list(pack.jurisdiction, name)) for name in pack.lists)
-        found |= dict.fromkeys(compiled(pack, held).missing)
+    for place in map(policies.place, policies.shipped_places()):
+        row = view.policy(place.jurisdiction)
+        for entry in sorted(row.timeline if row is not None else (), key=lambda e: -e.version)[:2]:
+            try:
+                pack = place.of(entry).pack
+            except ValueError:
+                continue  # refused before it is published; if it stands there all the same, the last good one counts
+            held = tuple(view.content_list(key_of_list(pack.jurisdiction, name)) for name in pack.lists)
+            found |= dict.fromkeys(compiled(pack, held).missing)
     return tuple(found)

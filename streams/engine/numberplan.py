@@ -64,7 +64,7 @@ def parse_national(digits: str, grammar: Grammar, *, trunk_optional: bool = Fals
         if at is not None:
             kind = grammar.patterns[at][1]
             return None if kind == "malformed" else _home(candidate, kind, grammar)
-    if grammar.patterns or not grammar.region:
+    if (grammar.patterns and not grammar.ranges) or not grammar.region:
         return Number(f"{grammar.country}:{digits}", "short_code", f"{grammar.country}:{digits}", False) if (
             not grammar.region and 3 <= len(digits) <= 8
         ) else None  # fmt: skip

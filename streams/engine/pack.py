@@ -20,7 +20,8 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What a sender may look like. Compared and cached by identity: one object for each loaded pack.
 
     patterns: (regular expression over the national number, kind), first match wins; kind `malformed` refuses.
-    Empty = libphonenumber's ranges. words: kind → what a feed must be complete for.
+    Empty = libphonenumber's ranges; with `ranges` they are asked after the patterns, too. words: kind → what a feed
+    must be complete for. affixes: (before, after) a name, expressions for what networks put there: no part of it.
     """
 
     country: str
@@ -28,7 +29,9 @@ class Grammar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     region: str = ""
     trunk: str = ""
     patterns: tuple[tuple[str, str], ...] = ()
+    ranges: bool = False
     alphanumeric: str = ""
+    affixes: tuple[str, str] = ("", "")
     words: dict[str, str] = {}
     personal: tuple[str, ...] = ("mobile", "fixed", "voip", "foreign")
     not_dialable: tuple[str, ...] = ()
@@ -191,7 +194,8 @@ class Behaviour(PackPart, frozen=True, kw_only=True):
 class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million.
 
-    source_permille: report source → the largest part of a critical threshold that its reports can make up.
+    source_permille: report source → the largest part of a critical threshold that its reports can make up. codes: what
+    the country's own authority calls one of ours. sources: what a table rests on: law and article, never a URL.
     """
 
     jurisdiction: str
@@ -228,6 +232,8 @@ class Pack(PackPart, frozen=True, kw_only=True):
     advertising: Advertising = Advertising()
     lists: dict[str, str] = {}
     proved_exempt: tuple[Category, ...] = ("fraud", "phishing", "impersonation")
+    codes: dict[str, str] = {}
+    sources: dict[str, str] = {}
 
 
 #: Releasers of a subject that are told apart; a review needs far fewer.

@@ -74,6 +74,18 @@ def matcher(patterns: tuple[str, ...]) -> Matcher:
     return Matcher(patterns)
 
 
+def between(text: str, before: str, after: str) -> str:
+    """The text without what `before` matches at its beginning and `after` at its end; whole where nothing would be
+    left. No lone surrogates in `text`."""
+    found = _between(before, after).fullmatch(text)
+    return text if found is None else str(found.group(1))
+
+
+@lru_cache(maxsize=64)
+def _between(before: str, after: str) -> re2._Regexp:
+    return re2.compile(f"(?:{before})?(.+?)(?:{after})?", _options())
+
+
 def _size(pattern: str) -> int:
     """What it compiles to, in instructions. Raises PatternRefused."""
     if len(pattern) > MAX_CHARACTERS:

@@ -37,6 +37,7 @@ class Policies:
     """Finds the policy at a time. `shipped` maps (jurisdiction, profile) to pack data as read from TOML.
 
     With no policy published it is the shipped pack in profile `observe`: everything is allowed and observed.
+    `jurisdiction` is the carrier's own; `place` has those of the others that it carries messages of.
     """
 
     def __init__(self, shipped: Mapping[tuple[str, str], PackData], jurisdiction: str) -> None:
@@ -45,6 +46,25 @@ class Policies:
         self.default = build(shipped[(jurisdiction, "observe")])
         self._row: PolicyRow | None = None
         self._built: dict[int, Policy | None] = {}
+        self._places: dict[str, Policies] = {}
+
+    def place(self, jurisdiction: str | None) -> Policies:
+        """The policies of a jurisdiction. None: the carrier's own; one without a pack: `generic`."""
+        if jurisdiction is None or jurisdiction == self.jurisdiction:
+            return self
+        held = self._places.get(jurisdiction)
+        if held is not None:
+            return held
+        name = next((n for n in (jurisdiction, "generic", self.jurisdiction) if (n, "observe") in self._shipped), "")
+        if name == self.jurisdiction:
+            return self
+        if name not in self._places:  # the name came with a message: only shipped ones are kept
+            self._places[name] = Policies(self._shipped, name)
+        return self._places[name]
+
+    def shipped_places(self) -> tuple[str, ...]:
+        """Every jurisdiction that has a pack, the carrier's own first."""
+        return tuple(dict.fromkeys((self.jurisdiction, *(name for name, _ in self._shipped))))
 
     def at(self, view: View, e_ms: int) -> Policy:
         """The policy that counts at event time e.
@@ -130,9 +150,13 @@ def _validate(pack: Pack) -> None:
         raise ValueError(f"ranks must be unique integers, no ties: {dict(sorted(pack.ranks.items()))}")
     if pack.epoch_ms < 1000 or 86_400_000 % pack.epoch_ms:
         raise ValueError(f"epoch_ms must divide a day and be at least 1000, not {pack.epoch_ms}")
-    misspelt = sorted({*pack.modes, *pack.enforce, *pack.actions, *pack.soft}.difference(CODES))
+    misspelt = sorted({*pack.modes, *pack.enforce, *pack.actions, *pack.soft, *pack.codes}.difference(CODES))
     if misspelt:
-        raise ValueError(f"no check gives the code {', '.join(misspelt)}: modes, enforce, actions and soft name codes")
+        raise ValueError(
+            f"no check gives the code {', '.join(misspelt)}: modes, enforce, actions, soft and codes name codes"
+        )
+    if not all((*pack.codes.values(), *pack.sources.values())):
+        raise ValueError("codes and sources: an empty entry says nothing; leave it out")
     if not 2 <= pack.matching_bands <= BANDS:
         raise ValueError(f"matching_bands must be 2 to {BANDS}: one band alone proves nothing")
     _validate_words(pack)
@@ -163,7 +187,10 @@ def _validate_words(pack: Pack) -> None:
         ZoneInfo(pack.time_zone)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"time_zone: no zone {pack.time_zone!r}") from error
-    for patterns in ((pack.grammar.alphanumeric,), tuple(pattern for pattern, _ in pack.grammar.patterns)):
+    if pack.grammar.ranges and not pack.grammar.region:
+        raise ValueError("grammar.ranges: libphonenumber needs a region, e.g. VN")
+    plan = tuple(pattern for pattern, _ in pack.grammar.patterns)
+    for patterns in ((pack.grammar.alphanumeric,), plan, pack.grammar.affixes):
         try:
             matcher(patterns)
         except PatternRefused as error:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from streams.engine.numberplan import parse_international, parse_national
 from streams.engine.pack import Grammar
-from streams.engine.patterns import matcher
+from streams.engine.patterns import between, matcher
 
 _SEPARATORS = str.maketrans("", "", " -.()/\u00a0\u2010\u2011\u2012\u2013\u2014")
 MAX_ADDRESS = 64
@@ -81,9 +81,13 @@ def _numeric(address: str, text: str, ton: int | None, grammar: Grammar) -> Send
 
 def _alphanumeric(address: str, text: str, grammar: Grammar, ton: int | None) -> SenderId:
     flags = () if ton in (None, 0, 5) else ("ton_mismatch",)
+    shown = address.strip()
+    if any(grammar.affixes):
+        shown = between(shown, *grammar.affixes)
+        text = unicodedata.normalize("NFKC", shown)
     if grammar.alphanumeric and matcher((grammar.alphanumeric,)).first(text) is None:
         return _malformed(address, grammar, flags)
-    name = unicodedata.normalize("NFC", address.strip()).casefold()
+    name = unicodedata.normalize("NFC", shown).casefold()
     return SenderId(f"{grammar.country}:alnum:{name}", "alphanumeric", None, None, False, flags)
 
 

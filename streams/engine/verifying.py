@@ -11,6 +11,7 @@ from streams.contracts.verify import AccountFacts, Answer, Because, Doubt, Quest
 from streams.engine.case import Case
 from streams.engine.checks import CHECKS, CheckFunction, run_checks
 from streams.engine.decide import mode_of
+from streams.engine.jurisdiction import placed
 from streams.engine.lineage import above
 from streams.engine.outcome import Check
 from streams.engine.policy import Policies
@@ -83,7 +84,7 @@ def _case(question: Question, relay: str | None, at_ms: int, view: View, policie
         channel=question.channel, traffic_class=question.traffic_class, recipient="-", route=route,
         sender=Sender(address=question.sender or "", ton=question.ton),
     )  # fmt: skip
-    return Case(message, view, policies.at(view, at_ms))
+    return placed(Case(message, view, policies.at(view, at_ms)), policies)[0]
 
 
 def _subjects(case: Case, question: Question, keys: Keys) -> tuple[str, ...]:

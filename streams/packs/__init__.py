@@ -1,4 +1,7 @@
-"""Shipped packs: a jurisdiction's facts in one file, a profile's modes laid over them."""
+"""Shipped packs: a jurisdiction's facts in one file, a profile's modes laid over them.
+
+`generic` says what holds anywhere; a country's file lies over it and holds nothing but what is known of that country.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from typing import Any
 
 from streams.engine.policy import layer
 
-JURISDICTIONS = ("kr", "generic")
+JURISDICTIONS = ("kr", "vn", "cn", "in", "es", "sg", "nanp", "generic")
 PROFILES = ("observe", "enforce")
+_WHOLE = ("kr", "generic")  # the others say only what differs from `generic`
 
 
 @cache
@@ -18,7 +22,7 @@ def shipped() -> dict[tuple[str, str], dict[str, Any]]:
     """Pack data by (jurisdiction, profile), ready for `streams.engine.policy.build`."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for jurisdiction in JURISDICTIONS:
-        base = _read(jurisdiction)
+        base = _read(jurisdiction) if jurisdiction in _WHOLE else layer(_read("generic"), _read(jurisdiction))
         for profile in PROFILES:
             found[jurisdiction, profile] = layer(layer(base, _read(f"profile.{profile}")), {"profile": profile})
             if profile == "enforce":

@@ -77,8 +77,7 @@ class Gate:
         """Whether a content list that the policy names is not here: without it the gate would let through what it was
         told to label."""
         if self._unsure:
-            policies = self._decider.policies
-            missing = missing_lists(self._view, policies, self._view.policy(policies.jurisdiction))
+            missing = missing_lists(self._view, self._decider.policies)
             if missing and missing != self._missing:
                 log.warning("lists_missing", names=missing)
             self._unsure, self._missing = False, missing

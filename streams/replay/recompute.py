@@ -69,7 +69,7 @@ class GuidedView:
         self._skeletons = _skeletons(history)
         manifests = [value for value in history.rows.values() if isinstance(value, BlacklistManifest)]
         self._blacklists = tuple(sorted(manifests, key=lambda m: m.issuer))
-        self.policy_row: PolicyRow | None = None
+        self.tested: tuple[str, PolicyRow | None] = ("", None)
         self.begin((), 0, {})
 
     def begin(self, named: tuple[str, ...], e_ms: int, choice: dict[str, int]) -> None:
@@ -133,8 +133,12 @@ class GuidedView:
         return self._blacklists
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
-        """The policy state under test."""
-        return self.policy_row
+        """The policy state under test; of another jurisdiction its newest."""
+        if self.tested[0] == jurisdiction:
+            return self.tested[1]
+        states = self._history.states("policy", jurisdiction)
+        value = states[-1].value if states else None
+        return value if isinstance(value, PolicyRow) else None
 
     def content_list(self, key: str) -> ListRow | None:
         """The newest state of a list; which version counts, the policy says."""
@@ -154,10 +158,8 @@ class Recomputer:
     def __init__(self, history: History, keys: Keys, jurisdiction: str) -> None:
         self._history, self._jurisdiction, self._encode = history, jurisdiction, encoder().encode
         self._view = GuidedView(history)
-        self._policies: list[tuple[State, Decider]] = [
-            (state, Decider(Policies(shipped(), jurisdiction), keys))
-            for state in history.states("policy", jurisdiction)
-        ]
+        self._keys = keys
+        self._policies: dict[str, list[tuple[State, Decider]]] = {}
 
     def again(self, raw: bytes, decision: Decision) -> Recomputed:
         """The decision's own bytes where any reading of its versions gives them, else the last that was tried."""
@@ -172,12 +174,12 @@ class Recomputer:
         try:
             read_message(raw)
         except InvalidEvent as invalid:
-            answer = self._policies[0][1].invalid(raw, invalid.reason)
+            answer = self._tested(self._jurisdiction)[0][1].invalid(raw, invalid.reason)
             yield Recomputed(None if answer is None else self._encode(answer))
             return
-        for state, decider in reversed(self._policies):
-            self._view.policy_row = state.value if isinstance(state.value, PolicyRow) else None
-            if decider.policies.at(self._view, decision.event_time_ms).version != decision.versions.policy:
+        place = decision.jurisdiction or self._jurisdiction
+        for state, decider in reversed(self._tested(place)):
+            if self._version(place, state, decider, decision.event_time_ms) != decision.versions.policy:
                 continue
             yield self._compute(decider, raw, decision, {})._replace(policy=state)
             several = dict(self._view.several)
@@ -203,16 +205,26 @@ class Recomputer:
             if named not in allowed:
                 found.append((key, named, allowed[0]))
         if reads:
-            states = [state for state, _ in self._policies]
-            hashes = [self._policy_at(n, e_ms) for n in range(_newest(states, known_ms), len(states))]
+            place = decision.jurisdiction or self._jurisdiction
+            tested = self._tested(place)
+            newest = _newest([state for state, _ in tested], known_ms)
+            hashes = [self._version(place, state, decider, e_ms) for state, decider in tested[newest:]]
             if decision.versions.policy not in hashes:
                 found.append(("policy", decision.versions.policy, hashes[0]))
         return found
 
-    def _policy_at(self, number: int, e_ms: int) -> str:
-        state, decider = self._policies[number]
-        self._view.policy_row = state.value if isinstance(state.value, PolicyRow) else None
-        return decider.policies.at(self._view, e_ms).version
+    def _tested(self, place: str) -> list[tuple[State, Decider]]:
+        """Each state of a jurisdiction's policy, and a decider that has seen no other."""
+        if place not in self._policies:
+            self._policies[place] = [
+                (state, Decider(Policies(shipped(), self._jurisdiction), self._keys))
+                for state in self._history.states("policy", place)
+            ]
+        return self._policies[place]
+
+    def _version(self, place: str, state: State, decider: Decider, e_ms: int) -> str:
+        self._view.tested = (place, state.value if isinstance(state.value, PolicyRow) else None)
+        return decider.policies.place(place).at(self._view, e_ms).version
 
 
 def _newest(states: list[State], known_ms: int) -> int:

@@ -193,10 +193,10 @@ REPLAYED = ("registry", "policy", "settings", "orders", "appeals", "reports", "m
 
 def test_the_demo_ends_well_and_can_be_replayed(tmp_path: Path) -> None:
     out, again = tmp_path / "demo", tmp_path / "again"
-    said = dualblock("demo", "--messages", "20000", "--seed", "7", "--out", str(out), "--json")
+    said = dualblock("demo", "--messages", "28000", "--seed", "7", "--out", str(out), "--json")
     summary = json.loads(said.out)
     assert said.code == 0
-    assert (summary["seed"], summary["messages"], summary["decisions"]) == (7, 20_000, 20_000)
+    assert (summary["seed"], summary["messages"], summary["decisions"]) == (7, 28_000, 28_000)
     assert all(a["injected"] >= 100 for a in summary["attacks"])
     assert sum(t["falsely_blocked"] for t in summary["twins"]) == summary["late_enforcement"] == 0
     words = [w for n in REPLAYED for w in (f"--{n}", str(out / f"{n}.ndjson"))]

@@ -6,7 +6,7 @@ import pytest
 
 from streams.demo import World, build_world
 
-WORLDS = ((0, 20_000), (7, 26_001), (20_251_217, 45_000))
+WORLDS = ((0, 28_000), (7, 31_001), (20_251_217, 45_000))
 
 
 @cache

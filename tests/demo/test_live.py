@@ -23,7 +23,7 @@ from streams.packs import shipped
 from streams.replay.drive import Drive, Timed, raw_messages
 from streams.replay.embedded import Embedded
 
-SEED, MESSAGES = 20_251_217, 20_000
+SEED, MESSAGES = 20_251_217, 28_000
 
 
 class Runs:

@@ -41,7 +41,7 @@ def test_same_seed_same_bytes_in_every_process(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         from streams.demo import build_world, write_inputs
-        write_inputs(build_world(5, 20_000), Path(sys.argv[1]))
+        write_inputs(build_world(5, 28_000), Path(sys.argv[1]))
     """
     digests = set()
     for hash_seed in ("0", "4711"):
@@ -50,7 +50,7 @@ def test_same_seed_same_bytes_in_every_process(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code, str(out)], check=True, env=env)
         digests.add(_digest(out))
     assert len(digests) == 1
-    write_inputs(build_world(6, 20_000), tmp_path / "other")
+    write_inputs(build_world(6, 28_000), tmp_path / "other")
     assert _digest(tmp_path / "other") not in digests
 
 
@@ -60,7 +60,7 @@ def test_impossible_size_is_refused(messages: int) -> None:
         build_world(1, messages)
 
 
-@pytest.mark.parametrize("messages", [MIN_MESSAGES, 20_001, 31_337])
+@pytest.mark.parametrize("messages", [MIN_MESSAGES, 28_001, 31_337])
 def test_as_many_messages_as_asked_for(messages: int) -> None:
     assert len(build_world(-1, messages).messages) == messages
 
@@ -148,7 +148,11 @@ def test_only_the_voip_feed_is_ever_stale(world: World) -> None:
 
 def test_every_record_fits_its_contract(world: World) -> None:
     encode = encoder().encode
-    for records, kind in ((world.messages, Message), (world.reports, Report), ([world.policy], PolicyRow)):
+    for records, kind in (
+        (world.messages, Message),
+        (world.reports, Report),
+        ([world.policy, *world.abroad], PolicyRow),
+    ):
         decode = msgspec.json.Decoder(kind).decode
         assert all(decode(encode(record)) == record for record in records)
     assert all(decode_registry(key_of(value), encode(value)) == value for _, value in world.feeds)
@@ -158,9 +162,12 @@ def test_numbers_are_valid_by_plan_and_nobodys(world: World) -> None:
     nobody = re.compile(r"010[01]\d{7}|0(2|[3-6]\d)1[0-4]\d{6}|0700\d{7}|1[568]\d{6}|\+1202555010?\d+")
     shown = {displayed(m.sender) for m in world.messages if not any(c.isalpha() for c in m.sender.address)}
     origins = {m.origin_number for m in world.messages if m.origin_number}
-    recipients = {"0" + m.recipient[2:] for m in world.messages[::50]}
+    recipients = {"0" + m.recipient[2:] for m in world.messages[::50] if m.jurisdiction is None}
     for number in shown | origins | recipients:
         assert nobody.fullmatch(number), number
+    abroad = {m.recipient for m in world.messages if m.jurisdiction is not None and m.leg == "termination"}
+    assert abroad
+    assert all(re.fullmatch(r"(65|84)1\d{7}", number) for number in abroad)
     for number in sorted(shown)[::25] + sorted(recipients)[::25]:
         assert phonenumbers.is_valid_number(phonenumbers.parse(number, "KR")), number
 

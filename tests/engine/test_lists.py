@@ -206,10 +206,16 @@ def published(*entries: tuple[int, ContentList]) -> PolicyRow:
 def test_what_the_two_newest_policies_name_must_be_here() -> None:
     newer, oldest = made("gambling", "포커"), made("gambling", "바카라")
     row = published((1, oldest), (2, SLOTS), (3, newer))
-    assert missing_lists(view(), _both(), row) == ("gambling",)
-    assert missing_lists(holding(newer), _both(), row) == ("gambling",)
-    assert missing_lists(holding(newer, previous=SLOTS), _both(), row) == ()
-    assert missing_lists(view(), _both(), None) == ()
+    at = view(published=row)
+    assert missing_lists(at, _both()) == ("gambling",)
+    assert missing_lists(holding(newer, at=view(published=row)), _both()) == ("gambling",)
+    assert missing_lists(holding(newer, at=view(published=row), previous=SLOTS), _both()) == ()
+    assert missing_lists(view(), _both()) == ()
+
+
+def test_another_jurisdictions_lists_must_be_here_too() -> None:
+    row = PolicyRow(jurisdiction="sg", timeline=(PolicyEntry(profile="enforce", pack=named(SLOTS)),))
+    assert missing_lists(view(published=row), Policies(shipped(), "kr")) == (SLOTS.name,)
 
 
 def _both() -> Policies:

@@ -55,7 +55,7 @@ class Recorder(MemoryReplica):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    world, encode = build_world(7, 20_000), encoder().encode
+    world, encode = build_world(7, 28_000), encoder().encode
     view = Recorder(skeletons_of)
     view.history = []
     policies = Policies(shipped(), "kr")

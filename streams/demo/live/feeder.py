@@ -51,7 +51,8 @@ class Feeder:
 
     def begin(self, world: World, epoch: int) -> None:
         """Before any process runs: the policy, and every feed of an epoch before `epoch`."""
-        self._send("policy", world.policy.jurisdiction, world.policy)
+        for row in (world.policy, *world.abroad):
+            self._send("policy", row.jurisdiction, row)
         self._feeds(v for at, v in world.feeds if self._epoch(at) < epoch)
         self._flush()
 

@@ -14,6 +14,7 @@ from streams.demo.pairs.handset import do_not_originate, origin_mismatch
 from streams.demo.pairs.hosts import reported_host
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
+from streams.demo.pairs.places import same_hour, same_name
 from streams.demo.pairs.rate import reported_sender
 from streams.demo.pairs.received import received
 from streams.demo.pairs.recipient import blocked_by_recipient
@@ -30,4 +31,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     edited_copies, reported_host, quiet_hours, without_consent,
     appealed, lost_row, received,
     over_the_cap,
+    same_hour, same_name,
 )  # fmt: skip

@@ -26,7 +26,7 @@ def quiet_hours(stage: Stage, sizes: Sizes) -> Pair:
     for label, first_ms in ((attack, at(21)), (twin, at(21) - 1000)):
         times = [first_ms + i * 1000 // sizes.side for i in range(sizes.side)]
         line = Line(label=label, sender=sender(number), traffic_class="a2p", route=shop.route(account=False))
-        _agree(owner, shop, owner.send(line, times, _EVENING))
+        agree(owner, shop, owner.send(line, times, _EVENING))
     return Pair(owner.name, "at 20:59:59", "AD_QUIET_HOURS", mode="LABEL")
 
 
@@ -40,7 +40,7 @@ def without_consent(stage: Stage, sizes: Sizes) -> Pair:
     by_day = [ms for ms in rhythm(owner.rng, sizes.side * 4) if at(9) <= ms < at(20)][: sizes.side]
     for label, agreed in ((attack, other), (twin, shop)):
         line = Line(label=label, sender=sender(number), traffic_class="a2p", route=shop.route(account=False))
-        _agree(owner, agreed, owner.send(line, by_day, _BY_DAY))
+        agree(owner, agreed, owner.send(line, by_day, _BY_DAY))
     return Pair(owner.name, "consent current", "AD_WITHOUT_CONSENT", mode="LABEL")
 
 
@@ -50,7 +50,7 @@ def _shop(owner: Owner, relay: str) -> tuple[Account, str]:
     return shop, number
 
 
-def _agree(owner: Owner, shop: Account, drafts: Iterable[Draft]) -> None:
+def agree(owner: Owner, shop: Account, drafts: Iterable[Draft]) -> None:
     """The recipients' consents, as the register has them; by day only."""
     keys = Keys(*DEMO_KEYS)
     for draft in drafts:
