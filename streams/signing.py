@@ -5,6 +5,8 @@ the format's name and the payload together, so that a file of one kind never pas
 
     openssl genpkey -algorithm ed25519 -out signing.pem
     openssl pkey -in signing.pem -pubout -out signing.pub.pem
+
+Records on topics carry their signature beside them (`detached`, `fits`), and policies the public keys as text.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ from msgspec import Meta
 
 from streams.errors import ConfigError, InputError
 
-__all__ = ["PrivateKey", "PublicKey", "SignatureRefused", "key_id", "opened", "private_key", "public_key", "sign"]
+__all__ = [
+    "PrivateKey", "PublicKey", "SignatureRefused", "detached", "fits", "key_id", "opened", "private_key", "public_key",
+    "public_text", "sign",
+]  # fmt: skip
 
 #: A head is under 400 bytes; what has no line end by then is no such file.
 _HEAD_BYTES = 1024
@@ -61,8 +66,7 @@ def key_id(key: PublicKey) -> str:
 
 def sign(form: str, payload: bytes, key: PrivateKey) -> bytes:
     """A signed file of a format, e.g. `dualblock-blacklist/1`. The same input gives the same bytes."""
-    signature = base64.b64encode(key.sign(_signed(form, payload))).decode()
-    head = Head(format=form, key=key_id(key.public_key()), length=len(payload), signature=signature)
+    head = Head(format=form, key=key_id(key.public_key()), length=len(payload), signature=detached(form, payload, key))
     return msgspec.json.encode(head) + b"\n" + payload
 
 
@@ -84,6 +88,26 @@ def opened(form: str, data: bytes, key: PublicKey) -> bytes:
     except (InvalidSignature, ValueError) as error:
         raise SignatureRefused("BAD_SIGNATURE", "its signature does not fit: it was changed after signing") from error
     return payload
+
+
+def detached(form: str, payload: bytes, key: PrivateKey) -> str:
+    """The signature alone, base64 of 64 bytes, of a payload of a format."""
+    return base64.b64encode(key.sign(_signed(form, payload))).decode()
+
+
+def fits(form: str, payload: bytes, signature: str, public: str) -> bool:
+    """Whether a detached signature is of this payload by the owner of a public key, as `public_text` writes it."""
+    try:
+        key = PublicKey.from_public_bytes(base64.b64decode(public, validate=True))
+        key.verify(base64.b64decode(signature, validate=True), _signed(form, payload))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def public_text(key: PublicKey) -> str:
+    """A public key as it stands in a policy: base64 of its 32 bytes."""
+    return base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
 def private_key(file: Path) -> PrivateKey:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from streams.contracts.base import Id, Ms, Permille, Record, Short, Text
+from streams.contracts.base import Count, Id, Ms, Permille, Record, Short, Text
 from streams.contracts.messages import Channel, Leg, Route, TrafficClass
 
 
@@ -67,14 +67,22 @@ class Scope(Record, frozen=True, kw_only=True):
     ] = None
 
 
+class Signature(Record, frozen=True, kw_only=True):
+    """Ed25519 over `dualblock-directive/1`, a line feed, and the record without its signature: its JSON with sorted
+    keys and without spaces."""
+
+    key: Annotated[Id, Meta(description="the name under which the policy lists the authority's key")]
+    value: Annotated[str, Meta(max_length=128, description="base64 of 64 bytes")]
+
+
 class Directive(Record, frozen=True, kw_only=True):
     """An order of the regulator. Key: its reference number."""
 
     reference: Annotated[Id, Meta(description="the authority's own number for the order")]
     subject: Annotated[str, Meta(max_length=512, description="kind:name; a release names the subject, too")] = ""
     act: Annotated[
-        Literal["suspend", "terminate", "block", "throttle", "expel", "release"],
-        Meta(description="expel: a reseller or relay, with all that the registry has below it"),
+        Literal["suspend", "terminate", "block", "throttle", "expel", "release", "withdraw"],
+        Meta(description="expel: a reseller or relay, with all below it; release: another order; withdraw: this one"),
     ]
     releases: Annotated[Id | None, Meta(description="release: the reference or sanction_id that it ends")] = None
     scope: Scope = Scope()
@@ -83,4 +91,7 @@ class Directive(Record, frozen=True, kw_only=True):
     to_ms: Annotated[Ms | None, Meta(description="null = until released")] = None
     recorded_at_ms: Ms
     authority: Annotated[Id, Meta(description="'regulator' outranks allow rules and checks")] = "regulator"
-    version: int = 1
+    version: Annotated[Count, Meta(description="of the reference; a lower one than is known is refused")] = 1
+    signature: Annotated[Signature | None, Meta(description="of the authority; the policy says who may do without")] = (
+        None
+    )

@@ -32,7 +32,7 @@ from streams.engine.content import content_checks
 from streams.engine.fingerprint import fingerprint
 from streams.engine.grounds import RELIEF, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
-from streams.engine.hosts import host_subjects
+from streams.engine.hosts import host_subjects, path_subjects
 from streams.engine.intake import identity
 from streams.engine.jurisdiction import placed
 from streams.engine.lineage import above
@@ -131,7 +131,8 @@ class Decider:
         passed = tuple([c.name for c in checks if c.outcome == "PASS"])
         route_passes = "route" in passed
         linked = host_subjects(message.content.text, pack.shared_hosts)
-        stopped = hits(case, (*sanctionable(case, sender, keys, mark), *linked), route_passes)
+        paths = path_subjects(message.content.text, pack.shared_hosts)
+        stopped = hits(case, (*sanctionable(case, sender, keys, mark), *linked, *paths), route_passes)
         stopped += ordered_above(case, above(case))
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))

@@ -5,6 +5,8 @@ The public suffix list comes with the package `publicsuffixlist`; its version is
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import ip_address
@@ -15,10 +17,15 @@ from publicsuffixlist import __version__ as VERSION
 from streams.engine.fingerprint import URL
 from streams.engine.text import folded
 
-__all__ = ["VERSION", "host_subjects", "hosts"]
+__all__ = ["VERSION", "host_subjects", "hosts", "path_subjects"]
 
 #: A message that links to more is looked at for the first ones only.
 MAX_HOSTS = 4
+#: Segments of a path that an order may name.
+MAX_SEGMENTS = 4
+#: What follows a link in a sentence.
+_CLOSING = ".,;!)'\""
+_CASED = re.compile(URL.pattern, re.IGNORECASE)
 _LIST = PublicSuffixList(accept_unknown=False)
 
 
@@ -48,6 +55,23 @@ def host_subjects(text: str, shared: Collection[str]) -> tuple[str, ...]:
     return tuple([f"host:{name}" for name in hosts(text) if name not in shared])
 
 
+@lru_cache(maxsize=1 << 12)
+def path_subjects(text: str, shared: tuple[str, ...]) -> tuple[str, ...]:
+    """`host:<name>/<path>` subjects of the links to shared hosts, from the first segment on. Paths keep their case."""
+    if not any(name in shared for name in hosts(text)):
+        return ()
+    found: dict[str, None] = {}
+    for link in _CASED.findall(unicodedata.normalize("NFKC", text).replace("\u3002", ".")):
+        scheme, marked, rest = link.partition("://")
+        rest = rest if marked else scheme
+        name = _registered(_authority(rest.casefold()), known=not marked)
+        segments = [s for s in re.split(r"[?#\\]", rest)[0].rstrip(_CLOSING).split("/")[1:] if s]
+        if name in shared and len(found) < MAX_HOSTS:
+            for end in range(1, min(len(segments), MAX_SEGMENTS) + 1):
+                found[f"host:{name}/{'/'.join(segments[:end])}"] = None
+    return tuple(found)
+
+
 def _authority(link: str) -> str:
     """The host of a link without its scheme; user names before an @ and a port go."""
     for mark in "/?#\\":
@@ -55,7 +79,7 @@ def _authority(link: str) -> str:
     host = link.rpartition("@")[2]
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.partition(":")[0].strip(".,;!)'\"")
+    return host.partition(":")[0].strip(_CLOSING)
 
 
 def _registered(host: str, known: bool) -> str | None:

@@ -191,6 +191,22 @@ class Behaviour(PackPart, frozen=True, kw_only=True):
     share_permille: int = 900
 
 
+class OrderKey(PackPart, frozen=True, kw_only=True):
+    """A key that an authority signs its orders with. public: base64 of the 32 bytes of an Ed25519 key. revoked: nothing
+    that it ever signed is taken any more; a key that is only retired is left out of the next policy."""
+
+    authority: str
+    public: str
+    revoked: bool = False
+
+
+class Orders(PackPart, frozen=True, kw_only=True):
+    """Whose orders are taken. unsigned: authorities that need not sign. keys: by the name that a signature gives."""
+
+    unsigned: tuple[str, ...] = ()
+    keys: dict[str, OrderKey] = {}
+
+
 class Pack(PackPart, frozen=True, kw_only=True):
     """Everything a jurisdiction may decide for itself. Times in `_ms`, rates in parts per million.
 
@@ -222,6 +238,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     behaviour: Behaviour = Behaviour()
     appeals: Appeals = Appeals()
     releases: Releases = Releases()
+    orders: Orders = Orders()
     not_spam: tuple[str, ...] = ("not_spam",)
     late_report_ms: int = 7 * 86_400_000
     shared_hosts: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, get_args
@@ -15,7 +16,7 @@ from streams.contracts.reputation import StepName
 from streams.engine.advertising import squeezed
 from streams.engine.fingerprint import BANDS
 from streams.engine.local import minute_named
-from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Pack, Window
+from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Orders, Pack, Window
 from streams.engine.patterns import PatternRefused, matcher
 from streams.engine.short import short_hash
 from streams.engine.sketches import NAMES
@@ -163,6 +164,7 @@ def _validate(pack: Pack) -> None:
     _validate_breaker(pack)
     _validate_behaviour(pack)
     _validate_advertising(pack.advertising)
+    _validate_orders(pack.orders)
     times = pack.appeals
     if min(times.notice_ms, times.appeal_ms, times.decide_ms) < 0 or max(times.appeal_ms, times.decide_ms) > YEAR_MS:
         raise ValueError("appeals: notice_ms, appeal_ms and decide_ms are 0 to a year, in ms")
@@ -233,6 +235,16 @@ def _validate_behaviour(pack: Pack) -> None:
         raise ValueError("behaviour.takeover: factor and history_epochs are 1 or more")
     if not 2 * pack.epoch_ms <= rules.throttle_ms <= YEAR_MS:
         raise ValueError(f"behaviour.throttle_ms: two epochs to a year, not {rules.throttle_ms}")
+
+
+def _validate_orders(rules: Orders) -> None:
+    for name, key in rules.keys.items():
+        try:
+            size = len(base64.b64decode(key.public, validate=True))
+        except ValueError:
+            size = 0
+        if size != 32:
+            raise ValueError(f"orders.keys.{name}.public: base64 of the 32 bytes of an Ed25519 public key")
 
 
 def _validate_advertising(rules: Advertising) -> None:

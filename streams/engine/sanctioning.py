@@ -187,10 +187,10 @@ def finding_of(directive: Directive, subject: str) -> Finding:
     """
     ahead_ms = EXPULSION_AHEAD_MS if directive.act == "expel" else 0
     from_ms = max(directive.from_ms, directive.recorded_at_ms + ahead_ms)
-    if directive.act == "release":
-        if directive.releases is None:
+    if directive.act in ("release", "withdraw"):
+        released = directive.reference if directive.act == "withdraw" else directive.releases
+        if released is None:
             raise ValueError("RELEASE_OF_NOTHING: a release names the reference or sanction that it ends")
-        released = directive.releases
         return Finding(
             subject=subject,
             finding_id=directive_id(directive.reference),

@@ -115,7 +115,7 @@ class Drive:
             elif isinstance(record, ListRow):
                 self.embedded.content_list(record)
             elif isinstance(record, Directive):
-                self.embedded.directive(record)
+                self.embedded.directive(record, timed.value)
             elif isinstance(record, Finding):
                 self.embedded.order(record)
             elif isinstance(record, Appeal):

@@ -25,7 +25,7 @@ from streams.engine.attribution import attribute, check_times
 from streams.engine.booking import Books, booked, carried_by, counts_of, month_of
 from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
-from streams.engine.directing import direct
+from streams.engine.directing import Orders, direct, payload_of, take, verify
 from streams.engine.epochs import epoch_of
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.lists import unpack_list
@@ -43,6 +43,7 @@ from streams.replay.breakers import Breakers
 from streams.replay.deliveries import Deliveries
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
+from streams.signing import fits
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Embedded:
         self._deliveries = Deliveries(self.policies, self.keys)
         self._reports: list[Report] = []  # that wait for the end of an epoch
         self._sanctions: dict[str, SanctionRow] = {}
+        self._orders: dict[str, Orders] = {}
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
@@ -133,9 +135,14 @@ class Embedded:
         unpack_list(row.current)
         self._apply("policy", row.key, self._encode(row))
 
-    def directive(self, directive: Directive) -> None:
-        """A regulator's order. Raises ValueError."""
-        self._found([direct(directive, self.view, self.policies, self.keys)])
+    def directive(self, directive: Directive, raw: bytes = b"") -> None:
+        """A regulator's order, as the agent takes it; `raw`: as it came, if not encoded here. Raises ValueError."""
+        finding = direct(directive, self.view, self.policies, self.keys)
+        payload = payload_of(raw or self._encode(directive))
+        verify(directive, payload, self.view, self.policies, fits)
+        held = self._orders.get(directive.reference)
+        self._orders[directive.reference] = take(held, directive, payload, 0 if held is None else len(held.taken))
+        self._found([finding])
 
     def settings(self, request: SettingsRequest) -> None:
         """What a recipient asks for."""

@@ -53,6 +53,8 @@ T = 1_765_944_000_000  # 2025-12-17 13:00 in Seoul, a border of minutes and hour
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 BANK = "15881234"
 PHONE = "01055501111"
+#: Orders in tests are taken without a signature, unless a test is about signatures.
+UNSIGNED = {"orders": {"unsigned": ["carrier", "regulator"]}}
 KEYS = Keys("k1", b"p" * 32, b"s" * 32)
 FEEDS = {
     "kr-number-status": ("kr:mobile", "kr:fixed"),
@@ -76,7 +78,8 @@ def enforce() -> Policy:
 
 def policies(over: dict[str, Any] | None = None, jurisdiction: str = "kr") -> Policies:
     """Policies whose default (nothing published) is Korea enforced, so that a test need not publish it."""
-    return Policies({(jurisdiction, "observe"): layer(shipped()[jurisdiction, "enforce"], over or {})}, jurisdiction)
+    pack = layer(layer(shipped()[jurisdiction, "enforce"], UNSIGNED), over or {})
+    return Policies({(jurisdiction, "observe"): pack}, jurisdiction)
 
 
 def view(
@@ -141,7 +144,7 @@ def decide(message_: Message, view_: MemoryReplica, over: dict[str, Any] | None 
 
 def published(profile: str = "enforce", **pack: Any) -> PolicyRow:
     """A published policy of Korea."""
-    entry = PolicyEntry(profile="enforce" if profile == "enforce" else "observe", pack=pack)
+    entry = PolicyEntry(profile="enforce" if profile == "enforce" else "observe", pack=UNSIGNED | pack)
     return PolicyRow(jurisdiction="kr", timeline=(entry,))
 
 

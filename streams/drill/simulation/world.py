@@ -45,6 +45,7 @@ PACK: dict[str, Any] = {
     "epoch_ms": EPOCH_MS,
     "breaker": {"epoch_ms": BREAKER_MS, "min_failed": 1, "trial_ms": 0, "max_ms": 2 * BREAKER_MS},
     "terminated_grace_ms": 0,
+    "orders": {"unsigned": ["carrier", "regulator"]},
     "ladder": {"temp_block_ms": 2 * EPOCH_MS},
     "appeals": {"notice_ms": 0, "decide_ms": EPOCH_MS, "suspend_on_appeal": True},
     "thresholds": {"sender": _LIMITS, "account": _LIMITS, "campaign": {"count": _LIMITS["count"]}},
