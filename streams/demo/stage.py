@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from streams.contracts.appeals import Appeal
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Channel, Leg, Purpose, Route, Sender, Signalling, TrafficClass
-from streams.contracts.reports import Report
+from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.clock import ingest
@@ -69,6 +69,7 @@ class Stage:
     reports: list[Report] = field(default_factory=list)
     settings: list[SettingsRequest] = field(default_factory=list)
     orders: list[Finding] = field(default_factory=list)
+    directives: list[Directive] = field(default_factory=list)
     appeals: list[Appeal] = field(default_factory=list)
     relays: list[str] = field(default_factory=list)
     resellers: list[str] = field(default_factory=list)

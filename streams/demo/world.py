@@ -10,7 +10,7 @@ import msgspec
 from streams.contracts.appeals import Appeal
 from streams.contracts.messages import Content, Message, Upstream
 from streams.contracts.policy import PolicyEntry, PolicyRow
-from streams.contracts.reports import Report
+from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.background import fill
@@ -19,6 +19,7 @@ from streams.demo.clock import BREAKER_MS, DATE, EPOCH_MS
 from streams.demo.history import tell
 from streams.demo.pairs import PAIRS
 from streams.demo.pairs.base import Pair, Sizes
+from streams.demo.regulator import KEYS
 from streams.demo.stage import Draft, Label, Stage
 from streams.errors import InputError
 
@@ -43,6 +44,7 @@ class World:
     reports: list[Report]
     settings: list[SettingsRequest]
     orders: list[Finding]
+    directives: list[Directive]
     appeals: list[Appeal]
     messages: list[Message]
     labels: dict[str, Label]
@@ -71,16 +73,22 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     reports = [msgspec.structs.replace(r, report_id=f"report-{i:06d}") for i, r in enumerate(stage.reports)]
     settings = sorted(stage.settings, key=attrgetter("recorded_at_ms"))
     orders = sorted(stage.orders, key=attrgetter("recorded_at_ms"))
+    directives = sorted(stage.directives, key=attrgetter("recorded_at_ms"))
     appeals = sorted(stage.appeals, key=attrgetter("recorded_at_ms"))
     rows = feeds(stage.rows, stage.book)
-    return World(seed, _policy(), _abroad(), rows, reports, settings, orders, appeals, sent, labels, pairs)
+    return World(
+        seed, _policy(), _abroad(), rows, reports, settings, orders, directives, appeals, sent, labels, pairs
+    )  # fmt: skip
 
 
 def _policy() -> PolicyRow:
     breaker = {"epoch_ms": BREAKER_MS, "trial_ms": 3 * BREAKER_MS}
     # Every message of the world passes the gates, and its carrier vouches for that.
     deliveries = {"channels": ["mo", "mt", "rcs", "ott"]}
-    entry = PolicyEntry(profile="enforce", pack={"epoch_ms": EPOCH_MS, "breaker": breaker, "deliveries": deliveries})
+    entry = PolicyEntry(
+        profile="enforce",
+        pack={"epoch_ms": EPOCH_MS, "breaker": breaker, "deliveries": deliveries, "orders": {"keys": KEYS}},
+    )
     return PolicyRow(jurisdiction="kr", timeline=(entry,))
 
 

@@ -105,17 +105,17 @@ def messages() -> list[Message]:
 
 
 def directives(number: int) -> list[Directive]:
-    """Orders on accounts of their own, and the release of the first."""
+    """Orders on accounts of their own, and the release of the first; a carrier's need no signature."""
     orders = [
         Directive(
             reference=f"D-{n}", subject=f"account:ordered-{n}", act="suspend", from_ms=AT_MS + n * _MINUTE_MS,
-            recorded_at_ms=AT_MS,
+            recorded_at_ms=AT_MS, authority="carrier",
         )
         for n in range(number)
     ]  # fmt: skip
     release = Directive(
         reference="D-release", subject="account:ordered-0", act="release", releases="D-0",
-        from_ms=AT_MS + 9 * _MINUTE_MS, recorded_at_ms=AT_MS + _MINUTE_MS,
+        from_ms=AT_MS + 9 * _MINUTE_MS, recorded_at_ms=AT_MS + _MINUTE_MS, authority="carrier",
     )  # fmt: skip
     return [*orders, release]
 

@@ -33,8 +33,6 @@ from streams.engine.blocks import encode
 SENDERS, PEOPLE, ACCOUNTS, RELAYS = 40, 60, 12, 4
 DAY_MS = 86_400_000
 AHEAD_MS = 2500  # how far ahead of its recording a change counts
-#: The drills' orders are not signed: what they are about is the road behind the signature.
-UNSIGNED = {"orders": {"unsigned": ["carrier", "regulator"]}}
 _FEEDS: dict[str, tuple[str, ...]] = {
     "kr-number-status": ("kr:mobile", "kr:fixed"),
     "kr-service-status": ("kr:service",),
@@ -63,9 +61,7 @@ class World:
         self._before_ms = started_ms - DAY_MS
         self.policy = PolicyRow(
             jurisdiction="kr",
-            timeline=(
-                PolicyEntry(profile="enforce", pack={"epoch_ms": epoch_ms} | UNSIGNED, recorded_at_ms=self._before_ms),
-            ),
+            timeline=(PolicyEntry(profile="enforce", pack={"epoch_ms": epoch_ms}, recorded_at_ms=self._before_ms),),
         )
         self.rows: dict[str, SenderRow | AccountRow | RelayRow | ResellerRow | NumberRow] = {}
         self.sanctioned: dict[str, SanctionRow] = {}

@@ -34,6 +34,8 @@ URL = re.compile(
     r"(?:https?://|www\.)\S+"
     r"|(?<![a-z0-9-])[a-z0-9-]{1,63}+(?:\.[a-z0-9-]{1,63}+){0,8}\.[a-z]{2,12}(?![a-z0-9-])(?:/\S*)?"
 )
+#: The same in a text that keeps its case: paths of links have one.
+CASED_URL = re.compile(URL.pattern, re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
 
 

@@ -5,7 +5,6 @@ The public suffix list comes with the package `publicsuffixlist`; its version is
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
@@ -14,7 +13,7 @@ from ipaddress import ip_address
 from publicsuffixlist import PublicSuffixList
 from publicsuffixlist import __version__ as VERSION
 
-from streams.engine.fingerprint import URL
+from streams.engine.fingerprint import CASED_URL, URL
 from streams.engine.text import folded
 
 __all__ = ["VERSION", "host_subjects", "hosts", "path_subjects"]
@@ -25,7 +24,6 @@ MAX_HOSTS = 4
 MAX_SEGMENTS = 4
 #: What follows a link in a sentence.
 _CLOSING = ".,;!)'\""
-_CASED = re.compile(URL.pattern, re.IGNORECASE)
 _LIST = PublicSuffixList(accept_unknown=False)
 
 
@@ -61,11 +59,13 @@ def path_subjects(text: str, shared: tuple[str, ...]) -> tuple[str, ...]:
     if not any(name in shared for name in hosts(text)):
         return ()
     found: dict[str, None] = {}
-    for link in _CASED.findall(unicodedata.normalize("NFKC", text).replace("\u3002", ".")):
+    for link in CASED_URL.findall(unicodedata.normalize("NFKC", text).replace("\u3002", ".")):
         scheme, marked, rest = link.partition("://")
         rest = rest if marked else scheme
         name = _registered(_authority(rest.casefold()), known=not marked)
-        segments = [s for s in re.split(r"[?#\\]", rest)[0].rstrip(_CLOSING).split("/")[1:] if s]
+        for mark in "?#\\":
+            rest = rest.partition(mark)[0]
+        segments = [segment for segment in rest.rstrip(_CLOSING).split("/")[1:] if segment]
         if name in shared and len(found) < MAX_HOSTS:
             for end in range(1, min(len(segments), MAX_SEGMENTS) + 1):
                 found[f"host:{name}/{'/'.join(segments[:end])}"] = None

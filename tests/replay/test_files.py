@@ -85,6 +85,7 @@ def test_a_report_takes_its_place_among_the_messages(tmp_path: Path, base: dict[
 def test_a_directive_is_carried_out(tmp_path: Path, base: dict[str, str]) -> None:
     order = {
         "reference": "K-1", "subject": "relay:relay-7", "act": "block", "from_ms": T, "recorded_at_ms": T - MINUTE,
+        "authority": "carrier",
     }  # fmt: skip
     sent = lines(tmp_path / "m.ndjson", message(1, at=T - MINUTE), message(2, at=T + MINUTE))
     run(tmp_path / "out", messages=sent, directives=lines(tmp_path / "d.ndjson", order), **base)

@@ -15,7 +15,7 @@ from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
 from streams.contracts.messages import Message as Event
 from streams.contracts.registry import SenderRow
-from streams.contracts.reports import Report
+from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.live.tail import Tail
@@ -67,7 +67,7 @@ class Feeder:
         start = epochs[0][0]
         feeds = sorted((self._epoch(at), i) for i, (at, _) in enumerate(world.feeds) if self._epoch(at) >= start)
         reports, settings, sent = list(world.reports), list(world.settings), 0
-        orders, appeals = list(world.orders), list(world.appeals)
+        orders, appeals, directives = list(world.orders), list(world.appeals), list(world.directives)
         for epoch, messages in epochs:
             if due := [i for at, i in feeds if at <= epoch]:
                 feeds = feeds[len(due) :]
@@ -78,6 +78,9 @@ class Feeder:
             settings = settings[len(due_settings) :]
             self._settings(due_settings, tail)
             due_orders = [o for o in orders if self._epoch(o.recorded_at_ms) <= epoch]
+            due_directives = [d for d in directives if self._epoch(d.recorded_at_ms) <= epoch]
+            directives = directives[len(due_directives) :]
+            self._directed(due_directives, tail)
             due_appeals = [a for a in appeals if self._epoch(a.recorded_at_ms) <= epoch]
             orders, appeals = orders[len(due_orders) :], appeals[len(due_appeals) :]
             self._ordered(due_orders, due_appeals, tail)
@@ -131,6 +134,15 @@ class Feeder:
         self._flush()
         tail.settle("settings", "settings.requests", self._sent("settings.requests"))
         tail.settle(f"replica/gate-{self._instance}", "settings", tail.log_ends("settings", every))
+
+    def _directed(self, directives: list[Directive], tail: Tail) -> None:
+        """What the regulator orders."""
+        for directive in directives:
+            self._send("directives", directive.reference, directive)
+        if directives:
+            self._flush()
+            tail.settle("directives", "directives", self._sent("directives"))
+            self._sanctioned(tail)
 
     def _ordered(self, orders: list[Finding], appeals: list[Appeal], tail: Tail) -> None:
         """What people at the carrier order, then what is appealed."""

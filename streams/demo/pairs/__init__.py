@@ -14,6 +14,7 @@ from streams.demo.pairs.handset import do_not_originate, origin_mismatch
 from streams.demo.pairs.hosts import reported_host
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
+from streams.demo.pairs.ordered import chain_omitted, expelled, one_leg, withdrawn
 from streams.demo.pairs.places import same_hour, same_name
 from streams.demo.pairs.rate import reported_sender
 from streams.demo.pairs.received import received
@@ -32,4 +33,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     appealed, lost_row, received,
     over_the_cap,
     same_hour, same_name,
+    expelled, chain_omitted, withdrawn, one_leg,
 )  # fmt: skip
