@@ -19,10 +19,11 @@ import os
 import socket
 import tomllib
 from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.errors import ConfigError
@@ -34,7 +35,7 @@ KEY_BYTES = 32
 DEMO_KEYS = ("demo", b"dualblock demo publication key, ", b"dualblock demo state key, known.")
 _NOT_SETTINGS = ("CONFIG", "CACHE")
 _SECRET_WORDS = ("password", "secret", "sasl.jaas", "key.pem", "oauth")
-_NO_MASK = ("publication_key_id", "publication_key_file", "state_key_file")
+_NO_MASK = ("publication_key_id", "publication_key_file", "state_key_file", "certificate_key_file")
 
 
 class KeyMaterial(NamedTuple):
@@ -54,6 +55,31 @@ class Partitions(BaseModel):
     registry: Annotated[int, Field(ge=1, le=1000)] = 6
     reputation: Annotated[int, Field(ge=1, le=1000)] = 6
     single: Annotated[int, Field(ge=1, le=1)] = 1
+
+
+class Api(BaseModel):
+    """The verification API. Certificate and key make it TLS; with `client_ca` callers need a certificate, too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8443
+    keys_file: Path | None = None
+    certificate_file: Path | None = None
+    certificate_key_file: Path | None = None
+    client_ca_file: Path | None = None
+    #: Networks of load balancers that begin each connection with a PROXY protocol header.
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 100
+    questions_per_second: Annotated[float, Field(gt=0, le=1_000_000)] = 2_000
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.certificate_file is None) != (self.certificate_key_file is None):
+            raise ValueError("certificate_file and certificate_key_file go together")
+        if self.client_ca_file is not None and self.certificate_file is None:
+            raise ValueError("client_ca_file needs certificate_file")
+        return self
 
 
 class Settings(BaseSettings):
@@ -84,6 +110,7 @@ class Settings(BaseSettings):
     tell_shapes: bool = True
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: dict[str, str] = {}
+    api: Api = Api()
 
     @field_validator("security")
     @classmethod

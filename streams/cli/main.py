@@ -9,6 +9,7 @@ import typer
 
 from streams import __version__
 from streams.cli import (
+    api,
     appeal,
     backtest,
     broker,
@@ -77,13 +78,16 @@ for panel, commands in (
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 _GROUPS = (
-    (RUN, (topics, check)),
+    (RUN, (api, topics, check)),
     (FEED, (registry, policy, reports, settings, sanction, appeal)),
     (LOOK, (dead, lake, notices)),
 )
 for panel, groups in _GROUPS:
     for group in groups:
         app.add_typer(group.app, rich_help_panel=panel)
+for group in (group for _, groups in _GROUPS for group in groups):
+    if group.app.registered_callback is not None:
+        group.app.info.help = paragraphs(group.app.registered_callback.callback)
 for one in (app, *(group.app for _, groups in _GROUPS for group in groups)):
     for info in one.registered_commands:
         info.help = paragraphs(info.callback)

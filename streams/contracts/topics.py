@@ -18,6 +18,7 @@ from streams.contracts.reports import Directive, Half, Report
 from streams.contracts.reputation import Finding, PairTraffic, SanctionRow, Traffic, Vote
 from streams.contracts.settings import SettingsRequest, SettingsRow
 from streams.contracts.shapes import Shapes
+from streams.contracts.verify import Verification
 
 DAY_MS = 86_400_000
 Cleanup = Literal["delete", "compact"]
@@ -114,6 +115,7 @@ TOPICS: tuple[Topic, ...] = (
     # One partition: a list is taken whole, its rows and its manifest in one transaction.
     _topic("blacklists", "issuer:subject", "compact", "blacklist import", ("gate",), "single"),
     _topic("blacklists.history", "issuer:subject", "delete", "blacklist import", ("verify",), "single", 3650),
+    _topic("verifications", "relay", "delete", "verification API", ("operators", "lake"), "single", 400),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
@@ -164,6 +166,7 @@ RECORDS: dict[str, object] = {
     "releases.reviews": ReleaseReview,
     "blacklists": BlacklistRow,
     "progress": Progress,
+    "verifications": Verification,
 }
 
 

@@ -52,6 +52,10 @@ CounterName = Literal[
     "reports_taken_total",
     # Reports looked up among deliveries: joined, not_received, or unknown. said
     "reports_joined_total",
+    # Questions that the verification API has answered. relay
+    "verifications_total",
+    # Requests that it refused, by HTTP status. status
+    "verifications_refused_total",
 ]
 GaugeName = Literal[
     # 1 while the step consumes. step
@@ -88,6 +92,8 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "behaviour_findings_total": ("reason",),
     "reports_joined_total": ("said",),
     "reports_taken_total": ("source",),
+    "verifications_total": ("relay",),
+    "verifications_refused_total": ("status",),
     "ready": ("step",),
     "fuse_open_partitions": ("step",),
     "event_time_seconds": ("step",),
