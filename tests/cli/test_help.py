@@ -15,7 +15,7 @@ COMMANDS = {
     "appeal", "case", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
-    "ledger",
+    "ledger", "api",
 }  # fmt: skip
 GROUPS = {
     "appeal": {"file", "decide"}, "notices": {"resolve"}, "sanction": {"impose", "lift"},
