@@ -68,6 +68,10 @@ class Signalling(Record, frozen=True, kw_only=True, omit_defaults=True):
     link: Annotated[Id | None, Meta(description="the link set it came in on")] = None
 
 
+#: Nothing was told: what a message without `signalling` holds, the same object each time.
+UNTOLD = Signalling()
+
+
 class Upstream(Record, frozen=True, kw_only=True):
     """The decision that the relay's own gate stamped on the message."""
 
@@ -91,7 +95,7 @@ class Message(Record, frozen=True, kw_only=True):
     recipient: Annotated[Short, Meta(description="as received; published as a pseudonym only")]
     route: Route = Route()
     content: Content = Content()
-    signalling: Signalling = Signalling()
+    signalling: Signalling = UNTOLD
     upstream: Annotated[Upstream | None, Meta(description="null: no gate stood before this one")] = None
     group_chat: Annotated[bool | None, Meta(description="sent into a group; null where that is not known")] = None
     deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None

@@ -25,6 +25,8 @@ from streams.contracts.registry import (
     DnoRow,
     InstitutionEntry,
     InstitutionRow,
+    NetworkEntry,
+    NetworkRow,
     NumberRow,
     NumberStatus,
     PermissionEntry,
@@ -48,6 +50,8 @@ from streams.engine.view import View
 
 LONG_AGO = -(2**53)
 E = TypeVar("E", bound=Entry)
+#: Rows of signalling addresses stand under a whole address or so many of its first digits.
+NETWORK, MIN_PREFIX, MAX_PREFIX = "network:gt:", 3, 10
 
 
 class Read(NamedTuple, Generic[E]):
@@ -158,6 +162,14 @@ class Case:
     def permission_row(self, origin_key: str) -> Read[PermissionEntry]:
         """The permission of an origin number to show the sender."""
         return self._read(f"permission:{origin_key}>{self.sender.key}", PermissionRow)  # type: ignore[return-value]  # by row_type
+
+    def network_of(self, address: str) -> Read[NetworkEntry]:
+        """Whose signalling address it is: the row of the address itself, else of its longest prefix."""
+        for digits in (address, *(address[:n] for n in range(min(len(address) - 1, MAX_PREFIX), MIN_PREFIX - 1, -1))):
+            read: Read[NetworkEntry] = self._read(NETWORK + digits, NetworkRow)  # type: ignore[assignment]  # by row_type
+            if read.entry is not None:
+                return read
+        return Read(None, False, LONG_AGO, "-")
 
     def consent_row(self, owner: str, recipient: str) -> Read[ConsentEntry]:
         """A recipient's consent to an owner's advertisements; `recipient` under the state key."""

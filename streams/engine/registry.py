@@ -9,7 +9,15 @@ import msgspec
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
-from streams.contracts.registry import AccountEntry, AllowEntry, BlockRow, ConsentRow, SenderEntry, TimelineRow
+from streams.contracts.registry import (
+    AccountEntry,
+    AllowEntry,
+    BlockRow,
+    ConsentRow,
+    NetworkRow,
+    SenderEntry,
+    TimelineRow,
+)
 from streams.engine.blocks import decode
 from streams.engine.feeds import merge_heartbeat
 
@@ -41,6 +49,8 @@ def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | Non
     elif isinstance(new, BlockRow):
         merged = _merge_block(held if isinstance(held, BlockRow) else None, new)
     else:
+        if isinstance(new, NetworkRow):
+            _validate_address(new.key)
         if isinstance(new, ConsentRow) and ">~" not in new.key:
             raise RowRefused("RECIPIENT_IN_CLEAR", "a consent names its recipient by pseudonym: owner>~…")
         merged = _merge_row(held, new)  # type: ignore[arg-type]  # same type as `new`, checked above
@@ -141,6 +151,13 @@ def _validate(entry: Entry) -> None:
                 ip_network(network, strict=False)
             except ValueError as error:
                 raise RowRefused("BAD_NETWORK", str(error)) from error
+
+
+def _validate_address(key: str) -> None:
+    """A reader looks for the whole address, then for its first 10 to 3 digits: other rows would never be found."""
+    digits = key.removeprefix("network:gt:")
+    if digits == key or not (digits.isascii() and digits.isdigit()) or not 3 <= len(digits) <= 15:
+        raise RowRefused("BAD_ADDRESS", f"{key}: write network:gt: and 3 to 15 digits of a global title")
 
 
 def _changed(entry: Entry) -> int:

@@ -32,6 +32,7 @@ OF_ROUTE = ("route", "institution", "lookalike", "certification", "chain")
 NEEDS_MORE = {
     "origin": "the number that the network set",
     "abroad": "the trunk and what the HLR said",
+    "signalling": "what the SMSC saw on the network",
     "source": "the address of the peer",
 }
 

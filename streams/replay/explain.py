@@ -114,6 +114,7 @@ CODES_OF: dict[str, tuple[str, ...]] = {
     "chain": ("CHAIN_INCOMPLETE",),
     "origin": ("ORIGIN_MISMATCH",),
     "abroad": ("NATIONAL_SENDER_FROM_ABROAD",),
+    "signalling": ("MO_SPOOFED", "SMSC_FAKED", "FORWARD_UNSOLICITED", "OWN_ADDRESS_ABROAD", "LINK_WRONG"),
     "source": ("SOURCE_NOT_LISTED",),
     "categories": (
         "CONTENT_FRAUD",

@@ -23,8 +23,8 @@ from streams.replay.records import registry_value
 #: Version of an entry from a CSV file without versions: the plan numbers it after those that are held.
 UNNUMBERED = 0
 _LISTS = {
-    "legs", "channels", "classes", "names", "accounts", "networks", "routes", "routes.relays", "routes.resellers",
-    "routes.accounts",
+    "legs", "channels", "classes", "names", "accounts", "networks", "links", "routes", "routes.relays",
+    "routes.resellers", "routes.accounts",
 }  # fmt: skip
 _TIMES = {"from": "from_ms", "to": "to_ms", "recorded_at": "recorded_at_ms"}
 _KINDS: dict[str, Any] = {str(r.__struct_config__.tag): r for r in get_args(TimelineRow)}

@@ -21,6 +21,7 @@ from streams.demo.pairs.received import received
 from streams.demo.pairs.recipient import blocked_by_recipient
 from streams.demo.pairs.relieved import lost_row
 from streams.demo.pairs.routes import abroad, uncertified, wrong_route
+from streams.demo.pairs.signalling import faked_smsc, from_abroad, unsolicited
 from streams.demo.pairs.status import suspended, terminated, unallocated
 from streams.demo.pairs.voip import stale_feed
 from streams.demo.stage import Stage
@@ -32,6 +33,6 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     edited_copies, reported_host, quiet_hours, without_consent,
     appealed, lost_row, received,
     over_the_cap,
-    same_hour, same_name,
+    same_hour, same_name, from_abroad, faked_smsc, unsolicited,
     expelled, chain_omitted, withdrawn, one_leg,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from streams.engine.checks import (
     origin,
     registration,
     route,
+    signalling,
     source,
     status,
 )
@@ -36,6 +37,7 @@ CHECKS: tuple[tuple[str, CheckFunction], ...] = (
     (chain.NAME, chain.check),
     (origin.NAME, origin.check),
     (abroad.NAME, abroad.check),
+    (signalling.NAME, signalling.check),
     (source.NAME, source.check),
 )
 

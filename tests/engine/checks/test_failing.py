@@ -18,7 +18,7 @@ def explode(case: Case) -> Check:
 def test_the_order_of_checks_is_fixed() -> None:
     assert NAMES == [
         "format", "allocation", "status", "do-not-originate", "registration", "route", "institution", "lookalike",
-        "certification", "chain", "origin", "abroad", "source",
+        "certification", "chain", "origin", "abroad", "signalling", "source",
     ]  # fmt: skip
 
 
