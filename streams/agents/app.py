@@ -17,6 +17,7 @@ from streams.agents.followers import Followers
 from streams.agents.gate import Turnstile
 from streams.agents.outbox import Outbox
 from streams.agents.progress import Progress
+from streams.agents.stores import Budget, StoredTable
 from streams.agents.transport import Consumer, TableManager, Transport
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,10 @@ class AgentSettings:
     session_timeout_s: float = 10.0
     delivery_timeout_s: float = 30.0
     max_record_bytes: int = 1_000_000
-    block_cache_bytes: int = 16 * 1024 * 1024
-    write_buffer_bytes: int = 16 * 1024 * 1024
+    #: One cache for all tables, and small: what an agent reads it has mostly just written, the rest is in the system's
+    #: page cache. Buffers are each store's own, and there is a store for each partition of each table.
+    block_cache_bytes: int = 8 * 1024 * 1024
+    write_buffer_bytes: int = 1024 * 1024
     credentials: Credentials | None = None
 
     @property
@@ -75,6 +78,7 @@ class AgentApp(faust.App):
         self.on_failure: Callable[[WorkerFailed], None] = _ignore
         self.on_ready: Callable[[], None] = _ready
         self.on_recovered: list[Callable[[], None]] = []
+        self.budget = Budget(settings.block_cache_bytes, settings.write_buffer_bytes)
         self.gate = Turnstile()
         self.outbox = Outbox(timeout_s=settings.delivery_timeout_s, on_failure=lambda why: self.on_failure(why))
         self.emitter = Emitter(lambda: self.producer, max_record_bytes=settings.max_record_bytes)
@@ -152,6 +156,7 @@ def framework_options(settings: AgentSettings) -> dict[str, Any]:
         "store": "rocksdb://",
         "datadir": settings.data_dir / settings.instance_id,
         "table_standby_replicas": 0,
+        "Table": StoredTable,
         "TableManager": TableManager,
         "topic_partitions": settings.partitions,
         "topic_replication_factor": settings.replication,

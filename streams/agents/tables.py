@@ -131,14 +131,7 @@ def bytes_table(
             acks=False,
             internal=True,
         ),
-        # A new dict per table, the store takes entries out of it. Its defaults are a 2 GiB cache per partition and a
-        # 3-bit bloom filter.
-        options={
-            "driver": "rocksdict",
-            "block_cache_size": app.settings.block_cache_bytes,
-            "bloom_filter_size": 10,
-            "write_buffer_size": app.settings.write_buffer_bytes,
-        },
+        options={"driver": "rocksdict"},  # a new dict per table, the store takes entries out of it
     )
     return Table(app, inner, changelog, read, write, in_step)
 

@@ -17,6 +17,8 @@ from streams.errors import DualblockError
 from streams.service.workers import Role
 
 STOP_S = 20.0
+#: Who sets it wants to know what the workers hold (`streams.drill.worker`).
+HOLDING = "DRILL_HOLDING"
 #: The exit code by which a worker asks to be started again.
 RESTART = 1
 
@@ -168,7 +170,7 @@ def spawn(
     """Start `streams.drill.worker`. crash: see there. wrap: a command to run it under (`faketime …`, `prlimit …`)."""
     directory.mkdir(parents=True, exist_ok=True)
     note, order, log = (directory / f"{role}-{instance}.{what}" for what in ("note", "order", "log"))
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DUALBLOCK_", "DRILL_"))}
+    inherited = {k: v for k, v in os.environ.items() if k == HOLDING or not k.startswith(("DUALBLOCK_", "DRILL_"))}
     own = {**inherited, **environment, "DRILL_NOTE": str(note), "DRILL_ORDER": str(order), "PYTHONWARNINGS": "ignore"}
     page, orders = Note(note), Note(order)
     page.write("")

@@ -3,7 +3,8 @@
 DRILL_ORDER: file that holds the crash order, which may change while the worker runs. `POINT:N` dies at the N-th passing
 of a point from then on, `POINT:N:stop` stops there (SIGSTOP) until it is continued. For agents, `AGENT:N:POINT` dies at
 POINT while AGENT handles its N-th event or a later one.
-DRILL_NOTE: file that holds the last point passed. Settings as for `dualblock ROLE`.
+DRILL_NOTE: file that holds the last point passed. DRILL_HOLDING: a directory
+for what `holding` says. Settings as for `dualblock ROLE`.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from streams.agents.deadletter import Delivery
 from streams.agents.steps import AgentStep, Handled, TableSpec
 from streams.agents.worker import run_worker as run_agents_app
 from streams.config import Settings, load
+from streams.drill.holding import tell
 from streams.drill.notes import Note
+from streams.drill.processes import HOLDING
 from streams.engine.view import View
 from streams.pipeline.errors import RestartNeeded
 from streams.pipeline.settings import Config
 from streams.service.agents import agent_steps, build_agents
-from streams.service.workers import ROLES, LoopRole, build_loop
+from streams.service.workers import ROLES, LoopRole, Role, build_loop
 from streams.telemetry.logging import set_up
 
 #: Points at which what was produced is pushed out first, so that the torn transaction stands on the log.
@@ -123,6 +126,7 @@ def run_loop(role: LoopRole, settings: Settings, note: Note, orders: Note) -> in
 
     crash = loop_crash(note, orders, lambda: held[0].flush(_PUSH_S))
     loop = build_loop(role, settings, crash=crash, make_producer=make_producer)
+    _told(role, settings, loop)
     loop.stop_on_signals()
     try:
         loop.run()
@@ -137,7 +141,13 @@ def run_agents(settings: Settings, note: Note, orders: Note) -> int:
     crash = AgentCrash(note, orders)
     steps: Sequence[AgentStep] = [Watched(step, crash.begun) for step in agent_steps(settings)]
     crash.app = build_agents(settings, crash, steps)
+    _told("agents", settings, crash.app)
     return run_agents_app(crash.app, on_ready=lambda: note.write("ready"))
+
+
+def _told(role: Role, settings: Settings, root: object) -> None:
+    if place := os.environ.get(HOLDING):
+        tell(Path(place) / f"{role}-{settings.instance}.ndjson", root)
 
 
 def main() -> int:

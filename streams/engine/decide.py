@@ -41,7 +41,7 @@ from streams.engine.outcome import Check
 from streams.engine.pack import Pack
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
-from streams.engine.pseudonym import Keys, input_hash, pseudonym
+from streams.engine.pseudonym import Keys, input_hash, pseudonym, recipient_pseudonym
 from streams.engine.recipient import Wanted, wanted
 from streams.engine.reputation import Hit, campaign_by_bands, hits, ordered_above
 from streams.engine.short import short_hash
@@ -179,7 +179,7 @@ class Decider:
                 registered=entry is not None,
                 owner_epoch=case.number().owner_epoch if business else 0,
             ),
-            recipient=pseudonym(keys, message.recipient.removeprefix("+")),
+            recipient=recipient_pseudonym(keys, message.recipient.removeprefix("+")),
             route=RouteSeen(relay_id=message.route.relay_id),
             subjects=listed_subjects(case),
             fingerprint=mark,

@@ -26,7 +26,12 @@ class Keys(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def pseudonym(keys: Keys, text: str) -> str:
-    """`~<key id>.<16 hex digits>` under the publication key."""
+    """`~<key id>.<16 hex digits>` under the publication key, of a sender."""
+    return recipient_pseudonym(keys, text)
+
+
+def recipient_pseudonym(keys: Keys, text: str) -> str:
+    """The same of anybody. Not cached: recipients hardly ever come twice, and would push the senders out."""
     return (
         f"~{keys.publication_id}.{hmac.digest(keys.publication, text.encode('utf-8', 'replace'), 'sha256').hex()[:16]}"
     )
@@ -35,6 +40,11 @@ def pseudonym(keys: Keys, text: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def state_pseudonym(keys: Keys, text: str) -> str:
     """`~<20 hex digits>` under the state key, for votes, findings and sanctions."""
+    return state_once(keys, text)
+
+
+def state_once(keys: Keys, text: str) -> str:
+    """The same, not remembered: for recipients."""
     return "~" + hmac.digest(keys.state, text.encode("utf-8", "replace"), "sha256").hex()[:20]
 
 

@@ -15,8 +15,8 @@ from streams.contracts.settings import Wishes
 from streams.engine.case import Case
 from streams.engine.outcome import Check
 from streams.engine.pack import Grammar
-from streams.engine.pseudonym import Keys, state_pseudonym
-from streams.engine.senders import classify
+from streams.engine.pseudonym import Keys, state_once, state_pseudonym
+from streams.engine.senders import classify, classify_once
 
 NAME = "recipient"
 PASS = Check(NAME, "PASS", gate="recipient")
@@ -39,9 +39,13 @@ class Wanted(NamedTuple):
 NOTHING_SET = Wanted(None)
 
 
+@lru_cache(maxsize=1 << 13)
 def recipient_key(number: str, grammar: Grammar, keys: Keys) -> str:
-    """The pseudonym under which a recipient's settings stand: one person, however the number is written."""
-    return state_pseudonym(keys, classify(number, None, grammar).key)
+    """The pseudonym under which a recipient's settings stand: one person, however the number is written.
+
+    Remembered for the checks that ask for it again, not for the next message: recipients hardly ever come twice.
+    """
+    return state_once(keys, classify_once(number, None, grammar).key)
 
 
 def listed_key(address: str, grammar: Grammar, keys: Keys) -> str:

@@ -40,6 +40,11 @@ class SenderId(NamedTuple):
 @lru_cache(maxsize=1 << 17)
 def classify(address: str, ton: int | None, grammar: Grammar) -> SenderId:
     """The sender behind an address as received. Never raises; what no rule fits is `malformed`."""
+    return classify_once(address, ton, grammar)
+
+
+def classify_once(address: str, ton: int | None, grammar: Grammar) -> SenderId:
+    """The same, not remembered: for recipients, who hardly ever come twice and would push the senders out."""
     text = unicodedata.normalize("NFKC", address).strip()
     if not text or len(text) > MAX_ADDRESS or any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         return _malformed(address, grammar)

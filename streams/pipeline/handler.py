@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -35,10 +34,17 @@ class Handler:
     """The hot path. `pending` records are in the open transaction, the first of them since `since_s` (monotonic)."""
 
     def __init__(
-        self, step: Step, topic: str, tx: Transaction, parts: Assignment, fuse: Fuse, clock_ms: Callable[[], int]
+        self,
+        step: Step,
+        topic: str,
+        tx: Transaction,
+        parts: Assignment,
+        fuse: Fuse,
+        clock_ms: Callable[[], int],
+        monotonic_s: Callable[[], float],
     ) -> None:
         self._step, self._topic, self._tx, self._parts = step, topic, tx, parts
-        self._fuse, self._clock_ms = fuse, clock_ms
+        self._fuse, self._clock_ms, self._monotonic_s = fuse, clock_ms, monotonic_s
         self.pending = 0
         self.since_s = 0.0
         self._waiting: dict[int, Callable[[], bool]] = {}  # partitions paused at a record that must wait
@@ -51,9 +57,9 @@ class Handler:
         handle, write, fuse = self._step.handle, self._tx.write, self._fuse
         positions, ended, pending = self._parts.positions, self._parts.ended, self._parts.pending
         if not self.pending:
-            self.since_s = time.monotonic()
+            self.since_s = self._monotonic_s()
         for number, message in enumerate(batch):
-            if self.pending and time.monotonic() - self.since_s >= LONG_S:
+            if self.pending and self._monotonic_s() - self.since_s >= LONG_S:
                 return batch[number:]
             error = message.error()
             if error is not None:
@@ -134,7 +140,7 @@ class Handler:
         except Exception:
             log.exception("fallback_failed", step=step.name, partition=record.partition, offset=record.offset)
             count("step_failures_total", step=step.name)
-        if self._fuse.bad(record.partition, int(time.monotonic() * 1000)):
+        if self._fuse.bad(record.partition, int(self._monotonic_s() * 1000)):
             self._parts.hold(record.partition)
             consumer.pause(self._places([record.partition]))
             count("fuse_trips_total", step=step.name)
@@ -162,7 +168,7 @@ class Handler:
             self._flow(consumer, partition)
         if not self._fuse.watching():
             return flowing
-        for partition in self._fuse.half_open(int(time.monotonic() * 1000)):
+        for partition in self._fuse.half_open(int(self._monotonic_s() * 1000)):
             offset = self._flow(consumer, partition)
             if offset is None:
                 continue

@@ -45,6 +45,7 @@ class Loop:
         policy: CommitPolicy | None = None,
         fuse: Fuse | None = None,
         clock_ms: Callable[[], int] = wall_ms,
+        monotonic_s: Callable[[], float] = time.monotonic,
         crash: Callable[[str], None] = no_crash,
         make_consumer: Callable[[Config], Consumer] = Consumer,
         make_producer: MakeProducer = Producer,
@@ -52,13 +53,13 @@ class Loop:
         self._step, self._settings = step, settings
         self._policy = policy or CommitPolicy()
         self._fuse = fuse or Fuse()
-        self._clock_ms = clock_ms
+        self._clock_ms, self._monotonic_s = clock_ms, monotonic_s
         self._crash = crash
         self._topic = settings.connection.topic(step.input)
         self._tx = Transaction(settings, make_producer)
         self._make_consumer = make_consumer
         self._parts = Assignment()
-        self._handler = Handler(step, self._topic, self._tx, self._parts, self._fuse, clock_ms)
+        self._handler = Handler(step, self._topic, self._tx, self._parts, self._fuse, clock_ms, monotonic_s)
         self._encode = encoder().encode
         self._stopping = False
         self._rewind = False  # the consumer's position is ahead of what is committed
@@ -141,7 +142,7 @@ class Loop:
             self._carried = self._handler.handle(batch, self._consumer)
             self._crash("after-produce")
         if self._handler.pending:
-            waited_ms = int((time.monotonic() - self._handler.since_s) * 1000)
+            waited_ms = int((self._monotonic_s() - self._handler.since_s) * 1000)
             if self._policy.should_commit(self._handler.pending, waited_ms, not batch or self._parts.at_end()):
                 self._commit()
         elif not batch and self._parts.positions:

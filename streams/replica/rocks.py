@@ -29,6 +29,7 @@ from streams.replica.memory import no_skeletons
 # The first byte of a key says what it is. One column family: point reads only, and one write is one batch anyway.
 _PREFIX: dict[Entity, str] = {"registry": "r", "sanctions": "s", "policy": "p", "settings": "w", "blacklists": "b"}
 _LISTS = _PREFIX["blacklists"] + LIST_MANIFEST
+_CONSENT = "consent:"  # how keys of rows begin that are one recipient's
 _MARK = b"m"  # m<partition, 4 bytes><key> → heartbeat or manifest
 _SKELETON = "k"  # k<skeleton> → JSON list of row keys, sorted
 _OFFSET = b"o"  # o<partition, 4 bytes><entity> → JSON number
@@ -195,7 +196,10 @@ class RocksReplica:
         return self._bad.count
 
     def row(self, key: str) -> Row | None:
-        return cast("Row | None", self._get("registry", key))
+        # What belongs to one recipient is not remembered, here and below: recipients hardly ever come twice, most have
+        # no row, and RocksDB says so in half a microsecond.
+        read = self._read_row if key.startswith(_CONSENT) else self._get
+        return cast("Row | None", read("registry", key))
 
     def sanctions(self, subject: str) -> SanctionRow | None:
         return cast("SanctionRow | None", self._get("sanctions", subject))
@@ -207,7 +211,7 @@ class RocksReplica:
         return cast("ListRow | None", self._get("policy", key))
 
     def settings(self, recipient: str) -> SettingsRow | None:
-        return cast("SettingsRow | None", self._get("settings", recipient))
+        return cast("SettingsRow | None", self._read_row("settings", recipient))
 
     def blacklisted(self, key: str) -> BlacklistRow | None:
         return cast("BlacklistRow | None", self._get("blacklists", key))
@@ -239,10 +243,13 @@ class RocksReplica:
         name = _PREFIX[entity] + key
         value = self._cache.get(name)
         if isinstance(value, Miss):
-            raw = self._read(name.encode())
-            value = None if raw is None else decode(entity, key, raw)
+            value = self._read_row(entity, key)
             self._cache.put(name, value)
         return value
+
+    def _read_row(self, entity: Entity, key: str) -> Value | None:
+        raw = self._read((_PREFIX[entity] + key).encode())
+        return None if raw is None else decode(entity, key, raw)
 
     def apply(self, changes: Iterable[Change]) -> list[Applied]:
         pending = _Pending()

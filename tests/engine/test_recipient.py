@@ -6,8 +6,9 @@ import pytest
 
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.settings import SettingsEntry, SettingsRow, Wishes
-from streams.engine.pseudonym import state_pseudonym
+from streams.engine.pseudonym import pseudonym, state_pseudonym
 from streams.engine.recipient import listed_key, recipient_key
+from streams.engine.senders import classify
 from tests.engine.kit import (
     BANK,
     HOUR,
@@ -126,3 +127,13 @@ def test_whether_somebody_has_rules_is_not_shown_where_none_applied() -> None:
 def test_the_version_of_the_settings_is_named() -> None:
     found = decide(message(), view(*ROWS, settings=[wishes(block=(FRIEND,))]))
     assert found.versions.read.endswith(",1")
+
+
+def test_recipients_do_not_push_senders_out_of_what_is_remembered() -> None:
+    remembered = (classify, pseudonym, state_pseudonym)
+    asked = message(recipient="821055500000")
+    decide(asked, view(*ROWS))
+    before = [cache.cache_info().currsize for cache in remembered]
+    for n in range(1, 20):
+        decide(message(recipient=f"8210555{n:05d}"), view(*ROWS))
+    assert [cache.cache_info().currsize for cache in remembered] == before

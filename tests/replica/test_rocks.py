@@ -116,3 +116,13 @@ def test_two_generations_stay_bounded_and_keep_what_is_asked_for() -> None:
     assert cache.get("1") is MISS
     cache.drop("0")
     assert cache.get("0") is MISS
+
+
+def test_what_is_one_recipients_is_not_remembered(tmp_path: Path) -> None:
+    """Millions of them, most without a row: each would take the place of a sender's row, and memory for hours."""
+    replica = RocksReplica(str(tmp_path))
+    assert replica.settings("~1") is None and replica.row("consent:org:1>~1") is None
+    assert len(replica._cache) == 0
+    assert replica.row("sender:kr:15880001") is None
+    assert len(replica._cache) == 1
+    replica.close()

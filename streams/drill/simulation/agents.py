@@ -124,9 +124,8 @@ class SimApp:
     def __init__(self, log: Log, disk: dict[Place, tuple[dict[bytes, bytes], int]], crash: Callable[[str], None]):
         self.log, self.disk, self.crash_points = log, disk, crash
         self.settings = SimpleNamespace(
-            partitions=log.count("votes"), prefix=CONNECTION.prefix, group=GROUP, version="0",
-            block_cache_bytes=0, write_buffer_bytes=0,
-        )  # fmt: skip
+            partitions=log.count("votes"), prefix=CONNECTION.prefix, group=GROUP, version="0"
+        )
         self.consumed: set[str] = set()
         self.on_recovered: list[Callable[[], None]] = []
         self.partitions: set[int] = set()

@@ -53,6 +53,11 @@ class Inline(Bounded):
         call()
 
 
+def _standing() -> float:
+    """A turn takes no time: how long the machine needs for a schedule must not change it."""
+    return 0.0
+
+
 class LoopWorker:
     """One process. disk: what outlives it. `kill` at any time, `start` again; `turn` gives it one turn."""
 
@@ -89,6 +94,7 @@ class LoopWorker:
             LoopSettings(CONNECTION, self.group.name, self.name),
             policy=self.policy,
             clock_ms=self._clock_ms,
+            monotonic_s=_standing,
             crash=self._crash,
             make_consumer=cast("Any", self._make_consumer),
             make_producer=cast("Any", self._make_producer),

@@ -64,3 +64,11 @@ def test_a_broken_schedule_is_printed_with_its_seed(
     assert capsys.readouterr().out.startswith("seed 7: lost: it\n4 schedules, 1 broken")
     monkeypatch.setattr("sys.argv", ["simulation", "--seed", "6"])
     assert command.main() == 0
+
+
+def test_a_slow_machine_plays_the_same_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    with quiet():
+        quick = everything(play(109))
+        ticks = iter(range(0, 1 << 40, 100))
+        monkeypatch.setattr("time.monotonic", lambda: next(ticks))  # each look at the clock a hundred seconds later
+        assert everything(play(109)) == quick
