@@ -77,14 +77,17 @@ def opened(form: str, data: bytes, key: PublicKey) -> bytes:
         head = _HEAD.decode(line) if newline and len(line) <= _HEAD_BYTES else None
     except (ValueError, RecursionError):
         head = None
-    if head is None or head.format != form:
+    if head is None or head.format != form or msgspec.json.encode(head) != line:
         raise SignatureRefused("NOT_SIGNED", f"it is no signed file of the format {form}")
     if len(payload) != head.length:
         raise SignatureRefused("TRUNCATED", f"{len(payload)} bytes where {head.length} were signed: fetch it again")
     if head.key != key_id(key):
         raise SignatureRefused("WRONG_KEY", f"it is signed with the key {head.key}, not with {key_id(key)}")
     try:
-        key.verify(base64.b64decode(head.signature, validate=True), _signed(form, payload))
+        signature = base64.b64decode(head.signature, validate=True)
+        if base64.b64encode(signature).decode() != head.signature:  # the last letter has bits to spare
+            raise ValueError("not as it was written")
+        key.verify(signature, _signed(form, payload))
     except (InvalidSignature, ValueError) as error:
         raise SignatureRefused("BAD_SIGNATURE", "its signature does not fit: it was changed after signing") from error
     return payload

@@ -30,6 +30,7 @@ class Letter(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: dict[str, str]
+    append_ms: int = 0  # the broker's time
 
 
 class Held(MemoryReplica):
@@ -121,7 +122,10 @@ def letter_of(entity: str, message: Message) -> Letter:
     given: Any = message.headers()
     for name, held in given or ():
         headers[name] = held.decode("utf-8", "replace") if isinstance(held, bytes) else str(held)
-    return Letter(entity, message.partition() or 0, message.offset() or 0, message.key(), message.value(), headers)
+    return Letter(
+        entity, message.partition() or 0, message.offset() or 0, message.key(), message.value(), headers,
+        message.timestamp()[1],
+    )  # fmt: skip
 
 
 def view_of(connection: Connection, entities: Sequence[Entity], only: Collection[str] | None = None) -> Held:

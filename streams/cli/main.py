@@ -18,6 +18,7 @@ from streams.cli import (
     dead,
     demo,
     drill,
+    evidence,
     explain,
     lake,
     ledger,
@@ -80,7 +81,7 @@ for panel, commands in (
 _GROUPS = (
     (RUN, (api, topics, check)),
     (FEED, (registry, policy, reports, settings, sanction, appeal)),
-    (LOOK, (dead, lake, notices)),
+    (LOOK, (dead, evidence, lake, notices)),
 )
 for panel, groups in _GROUPS:
     for group in groups:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -38,6 +38,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 class Manual(TyperGroup):
     """Turns our own errors into one sentence on stderr and exit code 2; anything else is a bug and shows itself."""
 
+    #: The command that takes a first word which names none, e.g. `dualblock evidence CASE`.
+    otherwise: ClassVar[str | None] = None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command."""
+        if self.otherwise is not None and args[0] not in self.commands:
+            args = [self.otherwise, *args]
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """In the order of the panels; within one, as registered."""
         names = super().list_commands(ctx)
@@ -53,10 +62,10 @@ class Manual(TyperGroup):
             raise typer.Exit(BAD) from error
 
 
-def app_of(name: str | None, text: str) -> typer.Typer:
+def app_of(name: str | None, text: str, cls: type[Manual] = Manual) -> typer.Typer:
     """A group of commands."""
     return typer.Typer(
-        name=name, help=text, cls=Manual, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
+        name=name, help=text, cls=cls, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False,
         add_completion=name is None, context_settings={"help_option_names": ["-h", "--help"]},
     )  # fmt: skip
 

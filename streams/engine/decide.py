@@ -171,7 +171,7 @@ class Decider:
             ),
             won=outcome.won,
             flags=tuple(case.flags),
-            shadow=_shadow(objections, allowed, case.policy, outcome),
+            shadow=shadow_of(objections, allowed, case.policy, outcome),
             leak=leak_of(case, [c for c in checks if c.name not in rests.softened] if rests.softened else checks, own),
             sender=SenderSeen(
                 key=case.sender.key if business else pseudonym(keys, case.sender.key),
@@ -259,7 +259,7 @@ def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:
     return found
 
 
-def _shadow(objections: list[Objection], allowed: list[str], policy: Policy, said: Outcome) -> Shadow | None:
+def shadow_of(objections: list[Objection], allowed: list[str], policy: Policy, said: Outcome) -> Shadow | None:
     """What the enforce profile would say, where it differs from what was said."""
     if not objections:
         return None

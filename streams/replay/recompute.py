@@ -170,6 +170,14 @@ class Recomputer:
                 break
         return last
 
+    def policy(self, decision: Decision) -> State:
+        """The newest state of the policy that gives the hash which the decision names; none published: `NOTHING`."""
+        place, e_ms = decision.jurisdiction or self._jurisdiction, decision.event_time_ms
+        for state, decider in reversed(self._tested(place)):
+            if self._version(place, state, decider, e_ms) == decision.versions.policy:
+                return state
+        return NOTHING
+
     def _attempts(self, raw: bytes, decision: Decision) -> Iterator[Recomputed]:
         try:
             read_message(raw)

@@ -15,7 +15,7 @@ COMMANDS = {
     "appeal", "case", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
-    "ledger", "api",
+    "ledger", "api", "evidence",
 }  # fmt: skip
 GROUPS = {
     "appeal": {"file", "decide"}, "notices": {"resolve"}, "sanction": {"impose", "lift"},
@@ -23,6 +23,7 @@ GROUPS = {
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
     "settings": {"set", "erase", "show"},
+    "evidence": {"make", "verify"},
     "lake": {"write", "check", "ask", "questions", "sql"},
 }  # fmt: skip
 
