@@ -69,6 +69,7 @@ def backtest(
     ] = None,
     orders: Annotated[list[str] | None, typer.Option(help="From files: the carrier's own.", metavar=_FILE)] = None,
     appeals: Annotated[list[str] | None, typer.Option(help="From files: appeals.", metavar=_FILE)] = None,
+    jobs: Annotated[list[str] | None, typer.Option(help="From files: announced bulk sends.", metavar=_FILE)] = None,
     settings: Annotated[list[str] | None, typer.Option(help="From files: recipients' requests.", metavar=_FILE)] = None,
     lake: Annotated[
         Path, typer.Option("--lake", help="From the lake: its directory.", metavar="DIR", file_okay=False)
@@ -103,7 +104,7 @@ def backtest(
     )  # fmt: skip
     files = {
         "messages": messages, "registry": today_registry, "policy": today_policy, "reports": reports,
-        "directives": directives, "orders": orders, "appeals": appeals, "settings": settings,
+        "directives": directives, "orders": orders, "appeals": appeals, "settings": settings, "jobs": jobs,
     }  # fmt: skip
     given = {name: tuple(names) for name, names in files.items() if names}
     if origin != "files" and set(given) - ({"policy"} if origin == "lake" else set()):

@@ -22,6 +22,7 @@ def replay(
     ] = None,
     reports: Annotated[list[str] | None, typer.Option(help="Reports of recipients.", metavar=_FILE)] = None,
     directives: Annotated[list[str] | None, typer.Option(help="Orders of a regulator.", metavar=_FILE)] = None,
+    jobs: Annotated[list[str] | None, typer.Option(help="Bulk sends that accounts announced.", metavar=_FILE)] = None,
     settings: Annotated[list[str] | None, typer.Option(help="Requests of recipients.", metavar=_FILE)] = None,
     orders: Annotated[
         list[str] | None, typer.Option(help="Orders of the carrier's people, as findings.", metavar=_FILE)
@@ -46,7 +47,7 @@ def replay(
     shell = shell_of(ctx)
     given = {
         "registry": registry, "reports": reports, "directives": directives, "orders": orders, "appeals": appeals,
-        "settings": settings, "policy": policy,
+        "settings": settings, "jobs": jobs, "policy": policy,
     }  # fmt: skip
     inputs = Inputs(messages=tuple(messages), **{name: tuple(files or ()) for name, files in given.items()})
     place = jurisdiction_of(shell, jurisdiction)

@@ -107,4 +107,5 @@ class Message(Record, frozen=True, kw_only=True):
     origin_id: Annotated[
         Short | None, Meta(description="rcs, ott: the account as the platform set it, platform:id")
     ] = None
+    job_id: Annotated[Id | None, Meta(description="the bulk send it belongs to; null: none, or not known here")] = None
     schema_version: Annotated[Count, Meta(description="of this record")] = 1

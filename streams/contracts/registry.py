@@ -59,6 +59,7 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
     owner: Annotated[Id | None, Meta(description="organisation, as in sender rows")] = None
     networks: Annotated[tuple[str, ...], Meta(description="CIDR prefixes it sends from; empty = not listed")] = ()
     owner_keys: OwnerKeys = ()
+    requires_job: Annotated[bool, Meta(description="it sends nothing without a job that it has signed")] = False
 
 
 class RelayEntry(Entry, frozen=True, kw_only=True):
@@ -129,6 +130,32 @@ class NetworkEntry(Entry, frozen=True, kw_only=True):
     links: Annotated[tuple[Id, ...], Meta(description="link sets it may come in on; empty = not listed")] = ()
 
 
+Coordinate = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{43}$", description="32 bytes, base64url")]
+
+
+class PublicKey(Record, frozen=True, kw_only=True):
+    """A public key as a JWK's members (RFC 7517; RFC 8037 for OKP)."""
+
+    kty: Literal["OKP", "EC"]
+    crv: Literal["Ed25519", "P-256"]
+    x: Coordinate
+    y: Annotated[Coordinate | None, Meta(description="EC only")] = None
+
+
+class KeyEntry(Entry, frozen=True, kw_only=True):
+    """A signing key's state. Its algorithm is pinned here; what an assertion says of itself changes nothing."""
+
+    state: Annotated[
+        Literal["active", "retired", "compromised"],
+        Meta(description="retired: what was issued before still counts; compromised: nothing it signed does"),
+    ] = "active"
+    alg: Annotated[
+        Literal["EdDSA", "Ed25519", "ES256"],
+        Meta(description="the only algorithm it may be used with; Ed25519 as RFC 9864 names it, EdDSA as RFC 8037 did"),
+    ]
+    jwk: PublicKey
+
+
 class NumberEntry(Entry, frozen=True, kw_only=True):
     status: NumberStatus
     owner_epoch: Annotated[Count, Meta(description="rises when the number is issued to somebody else")] = 0
@@ -193,6 +220,13 @@ class NetworkRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="netwo
     timeline: tuple[NetworkEntry, ...]
 
 
+class KeyRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="key"):
+    """Key `key:<account>/<kid>`: a key that an account signs its bulk sends with."""
+
+    key: Key
+    timeline: tuple[KeyEntry, ...]
+
+
 class NumberRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="number"):
     """A change more recent than the number's block; read before it."""
 
@@ -216,6 +250,6 @@ class BlockRow(Record, frozen=True, kw_only=True, tag_field="kind", tag="block")
 
 TimelineRow = (
     SenderRow | ResellerRow | AccountRow | RelayRow | DnoRow | InstitutionRow | PermissionRow | AllowRow | ConsentRow
-    | NumberRow | CertificateRow | NetworkRow
+    | NumberRow | CertificateRow | NetworkRow | KeyRow
 )  # fmt: skip
 Row = TimelineRow | BlockRow

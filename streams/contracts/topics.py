@@ -8,6 +8,7 @@ from streams.contracts.appeals import Appeal, Closed, Notice, Outcome, Review
 from streams.contracts.base import Record
 from streams.contracts.blacklists import BlacklistRow
 from streams.contracts.decisions import Decision, Progress
+from streams.contracts.jobs import JobRow, JobSubmission
 from streams.contracts.ledger import Booking, LedgerRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
@@ -116,6 +117,9 @@ TOPICS: tuple[Topic, ...] = (
     _topic("blacklists", "issuer:subject", "compact", "blacklist import", ("gate",), "single"),
     _topic("blacklists.history", "issuer:subject", "delete", "blacklist import", ("verify",), "single", 3650),
     _topic("verifications", "relay", "delete", "verification API", ("operators", "lake"), "single", 400),
+    _topic("jobs.submitted", "job", "delete", "portals; jobs submit", ("job agent",), "reputation", 7),
+    _topic("jobs", "job", "compact", "job agent", ("gate",), "reputation"),
+    _topic("jobs.history", "job", "delete", "job agent", ("verify",), "reputation", 30),
     _topic("progress", "component/topic/partition", "compact", "every component", ("feeder", "readiness"), "single"),
     _dead("messages.dead", "gate", "messages"),
     _dead("feeds.dead", "registrar", "registry"),
@@ -131,6 +135,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("findings.dead", "sanction agent", "reputation"),
     _dead("books.dead", "ledger agent", "reputation"),
     _dead("settings.requests.dead", "settings agent", "reputation"),
+    _dead("jobs.submitted.dead", "job agent", "reputation"),
     _dead("appeals.dead", "appeal agent", "reputation"),
     _dead("releases.dead", "release agent", "reputation"),
 )  # fmt: skip
@@ -165,6 +170,8 @@ RECORDS: dict[str, object] = {
     "releases": Release,
     "releases.reviews": ReleaseReview,
     "blacklists": BlacklistRow,
+    "jobs.submitted": JobSubmission,
+    "jobs": JobRow,
     "progress": Progress,
     "verifications": Verification,
 }

@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from streams.contracts.base import Entry
 from streams.contracts.blacklists import BlacklistEntry, BlacklistManifest, row_key
 from streams.contracts.decisions import FailBasis
+from streams.contracts.jobs import JobEntry, job_key
 from streams.contracts.messages import Message
 from streams.contracts.registry import (
     AccountEntry,
@@ -25,6 +26,8 @@ from streams.contracts.registry import (
     DnoRow,
     InstitutionEntry,
     InstitutionRow,
+    KeyEntry,
+    KeyRow,
     NetworkEntry,
     NetworkRow,
     NumberRow,
@@ -42,6 +45,7 @@ from streams.contracts.reputation import SanctionEntry
 from streams.contracts.settings import SettingsEntry
 from streams.engine.blocks import state_at
 from streams.engine.feeds import Absence, absence, fresh
+from streams.engine.jobs.keys import compromised_since, key_name
 from streams.engine.numberplan import block_key
 from streams.engine.policy import Policy
 from streams.engine.senders import SenderId, classify
@@ -175,6 +179,16 @@ class Case:
         """A recipient's consent to an owner's advertisements; `recipient` under the state key."""
         return self._read(f"consent:{owner}>{recipient}", ConsentRow)  # type: ignore[return-value]  # by row_type
 
+    def key_row(self, account: str, kid: str) -> Read[KeyEntry]:
+        """A key that an account signs its bulk sends with."""
+        return self._read(key_name(account, kid), KeyRow)  # type: ignore[return-value]  # by row_type
+
+    def compromised_since(self, account: str, kid: str) -> int | None:
+        """From when on a reader knew that this key is compromised; None: nobody said so by e."""
+        self.key_row(account, kid)
+        row = self.view.row(key_name(account, kid))
+        return compromised_since(row, self.e_ms) if isinstance(row, KeyRow) else None
+
     def allow_rules(self) -> list[AllowEntry]:
         """Every allow rule of the sender that counts at e. They stand in parallel: a new one never hides another."""
         key = "allow:" + self.sender.key
@@ -235,6 +249,15 @@ class Case:
             return False
         then = [e for e in before.timeline if e.from_ms <= since_ms and (e.to_ms is None or since_ms < e.to_ms)]
         return any(e.owner != held.owner for e in then)
+
+    def job_row(self, account: str, job: str) -> Read[JobEntry]:
+        """What became of a bulk send that an account submitted."""
+        key = job_key(account, job)
+        row = self.view.job(key)
+        entry = None if row is None else current(row.timeline, self.e_ms)
+        found = Read(entry, False, LONG_AGO, "-" if entry is None else str(entry.version))
+        self._note("j:" + key, found.version)
+        return found
 
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         """Keys of registry rows whose name looks like this skeleton."""

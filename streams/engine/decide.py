@@ -27,7 +27,7 @@ from streams.engine.advertising import advertised
 from streams.engine.allowlist import allows
 from streams.engine.blacklist import listed
 from streams.engine.case import LONG_AGO, Case, effective_time
-from streams.engine.checks import run_checks
+from streams.engine.checks import check_job, run_checks
 from streams.engine.content import content_checks
 from streams.engine.fingerprint import fingerprint
 from streams.engine.grounds import RELIEF, grounds
@@ -74,7 +74,7 @@ class Decider:
             case, place = placed(Case(message, view, own), self.policies)
             policy = case.policy
             case.flags.extend(flags)
-            return self._conclude(case, raw, run_checks(case), place, own.pack)
+            return self._conclude(case, raw, run_checks(case) + check_job(case, self.keys), place, own.pack)
         except Exception as error:  # any error of ours: the message must not pay for it
             failed = CheckRecord(check="decide", outcome="UNKNOWN", evidence={"why": type(error).__name__})
             return self._allowed(

@@ -117,6 +117,17 @@ class Releases(PackPart, frozen=True, kw_only=True):
     window_ms: int = 10 * 86_400_000
 
 
+class Identity(PackPart, frozen=True, kw_only=True):
+    """Who signs for a bulk send.
+
+    legs: where messages name their job, so that one without it has none. max_lifetime_ms: from issued to expires;
+    longer is refused. A retired key can backdate what it signs by so much at most.
+    """
+
+    legs: tuple[Leg, ...] = ("origination",)
+    max_lifetime_ms: int = 7 * 86_400_000
+
+
 class Deliveries(PackPart, frozen=True, kw_only=True):
     """How reports are joined to what was delivered.
 
@@ -244,6 +255,7 @@ class Pack(PackPart, frozen=True, kw_only=True):
     shared_hosts: tuple[str, ...] = ()
     matching_bands: int = 2
     deliveries: Deliveries = Deliveries()
+    identity: Identity = Identity()
     reporters: Reporters = Reporters()
     source_permille: dict[str, int] = {}
     advertising: Advertising = Advertising()
@@ -268,6 +280,9 @@ CODES = (
     "HOST_REPORTED", "AD_LABEL_MISSING", "AD_OPT_OUT_MISSING", "AD_QUIET_HOURS", "AD_WITHOUT_CONSENT",
     "RECIPIENT_BLOCKED", "RECIPIENT_ALLOW_ONLY", "RECIPIENT_KEYWORD", "RECIPIENT_UNKNOWN_SENDER",
     "BLACKLISTED_SENDER", "BLACKLISTED_HOST", "BLACKLISTED_ADDRESS",
+    "JOB_MISSING", "JOB_EXPIRED", "JOB_RECIPIENT_UNBOUND", "JOB_REUSED", "JOB_OTHER_ACCOUNT", "JOB_OTHER_JOB",
+    "JOB_RECIPIENTS_DIFFER", "JOB_ASSERTION_MALFORMED", "JOB_SIGNATURE_BAD", "JOB_KEY_UNKNOWN", "JOB_KEY_RETIRED",
+    "JOB_KEY_COMPROMISED",
     "SANCTION", "DIRECTIVE", "CHECK_FAILED",
 )  # fmt: skip
 

@@ -172,6 +172,8 @@ def _validate(pack: Pack) -> None:
         raise ValueError(
             f"releases: min_releasers is 0 (never) to {MAX_RELEASERS}, window_ms more than 0 and at most a year"
         )
+    if not 60_000 <= pack.identity.max_lifetime_ms <= 31 * 86_400_000:
+        raise ValueError(f"identity.max_lifetime_ms: a minute to 31 days, not {pack.identity.max_lifetime_ms}")
     _validate_reports(pack)
     for subject, thresholds in pack.thresholds.items():
         for window in (*thresholds.count.items(), *thresholds.rate_ppm.items()):

@@ -14,6 +14,8 @@ from streams.contracts.registry import (
     AllowEntry,
     BlockRow,
     ConsentRow,
+    KeyEntry,
+    KeyRow,
     NetworkRow,
     SenderEntry,
     TimelineRow,
@@ -53,6 +55,8 @@ def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | Non
             _validate_address(new.key)
         if isinstance(new, ConsentRow) and ">~" not in new.key:
             raise RowRefused("RECIPIENT_IN_CLEAR", "a consent names its recipient by pseudonym: owner>~…")
+        if isinstance(new, KeyRow):
+            _validate_key(held if isinstance(held, KeyRow) else None, new)
         merged = _merge_row(held, new)  # type: ignore[arg-type]  # same type as `new`, checked above
     return None if merged == held else merged
 
@@ -158,6 +162,20 @@ def _validate_address(key: str) -> None:
     digits = key.removeprefix("network:gt:")
     if digits == key or not (digits.isascii() and digits.isdigit()) or not 3 <= len(digits) <= 15:
         raise RowRefused("BAD_ADDRESS", f"{key}: write network:gt: and 3 to 15 digits of a global title")
+
+
+def _validate_key(held: KeyRow | None, new: KeyRow) -> None:
+    """A key id is one key for ever: under another, what the old one signed would verify as somebody else's."""
+    account, slash, kid = new.key.removeprefix("key:").partition("/")
+    if not account or not slash or not kid or "/" in kid:
+        raise RowRefused("WRONG_KEY", f"{new.key} is no key:<account>/<kid>")
+    known: list[KeyEntry] = [*(held.timeline if held is not None else ()), *new.timeline]
+    if any((entry.alg, entry.jwk) != (known[0].alg, known[0].jwk) for entry in known):
+        raise RowRefused("KEY_CHANGED", f"{new.key} is another key already: give the new one an id of its own")
+    for entry in new.timeline:
+        kind = ("EC", "P-256") if entry.alg == "ES256" else ("OKP", "Ed25519")
+        if (entry.jwk.kty, entry.jwk.crv) != kind or (entry.jwk.y is None) == (entry.alg == "ES256"):
+            raise RowRefused("BAD_KEY", f"{entry.alg} takes a key of {' '.join(kind)}")
 
 
 def _changed(entry: Entry) -> int:

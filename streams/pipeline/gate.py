@@ -28,7 +28,7 @@ from streams.telemetry.metrics import count
 
 log = structlog.get_logger()
 
-ENTITIES: tuple[Entity, ...] = ("registry", "policy", "sanctions", "settings", "blacklists")
+ENTITIES: tuple[Entity, ...] = ("registry", "policy", "sanctions", "settings", "blacklists", "jobs")
 POLICY = CommitPolicy(max_records=5000, max_ms=100)
 
 

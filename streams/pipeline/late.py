@@ -8,6 +8,7 @@ import msgspec
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Beat, Heartbeat
+from streams.contracts.jobs import JobEntry
 from streams.contracts.lists import ListRow
 from streams.contracts.reputation import AppealState, SanctionEntry
 from streams.replica.changes import Applied, changed_at_ms
@@ -36,6 +37,8 @@ def _entry_from(entry: Entry, before: Iterable[Entry]) -> int:
     held = next((e for e in before if _name(e) == _name(entry)), None)
     if held is None:
         return begins
+    if isinstance(held, JobEntry) and isinstance(entry, JobEntry) and held.reused_at_ms != entry.reused_at_ms:
+        return min(t for t in (held.reused_at_ms, entry.reused_at_ms) if t is not None)
     # Only an end may change in an entry that is held, and what an appeal suspends: what differs begins where the
     # earlier of both ends is.
     ends = [e.to_ms for e in (held, entry) if e.to_ms is not None]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from streams.contracts.appeals import Appeal
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue
+from streams.contracts.jobs import JobSubmission
 from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
@@ -19,7 +20,7 @@ from streams.engine.epochs import epoch_of
 from streams.engine.intake import InvalidEvent, read_message
 from streams.replay.embedded import Embedded
 
-Control = RegistryValue | PolicyRow | ListRow | Directive | Finding | Appeal | Report | SettingsRequest
+Control = RegistryValue | PolicyRow | ListRow | Directive | Finding | Appeal | Report | SettingsRequest | JobSubmission
 
 
 class Raw(NamedTuple):
@@ -124,6 +125,8 @@ class Drive:
                 self.embedded.report(record)
             elif isinstance(record, SettingsRequest):
                 self.embedded.settings(record)
+            elif isinstance(record, JobSubmission):
+                self.embedded.job(record)
             else:
                 self.embedded.feed(record)
         except ValueError as error:

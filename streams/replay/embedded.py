@@ -13,6 +13,7 @@ from streams.contracts.appeals import Appeal, Notice, Outcome, Review
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Manifest, RegistryValue, key_of
+from streams.contracts.jobs import JobSubmission
 from streams.contracts.ledger import LedgerRow
 from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
@@ -27,6 +28,8 @@ from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
 from streams.engine.directing import Orders, direct, payload_of, take, verify
 from streams.engine.epochs import epoch_of
+from streams.engine.jobs.submitted import judge as judge_job
+from streams.engine.jobs.submitted import take as take_job
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.lists import unpack_list
 from streams.engine.metering import Sums, metered
@@ -152,6 +155,16 @@ class Embedded:
             if request.recorded_at_ms <= self._high_ms:
                 self.late_enforcement += 1
             self._apply("settings", request.recipient, self._encode(row))
+
+    def job(self, submission: JobSubmission) -> None:
+        """A bulk send that an account announces. Raises SubmissionRefused."""
+        key = submission.key()
+        held = self.view.job(key)
+        row = take_job(held, key, judge_job(submission, self.view, self.policies, self.keys))
+        if row != held:
+            if submission.recorded_at_ms <= self._high_ms:
+                self.late_enforcement += 1
+            self._apply("jobs", key, self._encode(row))
 
     def order(self, finding: Finding) -> None:
         """A person's order, as `dualblock sanction` writes it. Raises FindingRefused."""

@@ -28,20 +28,25 @@ class Inputs:
     reports: tuple[str, ...] = ()
     directives: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     appeals: tuple[str, ...] = ()
     policy: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises InputError when a file is missing or stdin is named twice."""
-        control = (self.registry, self.reports, self.directives, self.orders, self.appeals, self.settings, self.policy)
+        control = (
+            self.registry, self.reports, self.directives, self.orders, self.appeals, self.settings, self.jobs,
+            self.policy,
+        )  # fmt: skip
         check_files((*control, self.messages))
 
     def control(self, refused: Callable[[Refused], None]) -> list[Timed]:
         """All control records; broken lines go to `refused`."""
         kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
             ("policy", self.policy), ("registry", self.registry), ("directives", self.directives),
-            ("orders", self.orders), ("appeals", self.appeals), ("settings", self.settings), ("reports", self.reports),
+            ("orders", self.orders), ("appeals", self.appeals), ("settings", self.settings), ("jobs", self.jobs),
+            ("reports", self.reports),
         )  # fmt: skip
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]
 

@@ -13,6 +13,7 @@ from streams.contracts.base import encoder
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.jobs import JobRow
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
@@ -131,6 +132,11 @@ class GuidedView:
         """The manifests of the end; which issuers count at an event's time, their `since_ms` says."""
         self.issuers = tuple(manifest.issuer for manifest in self._blacklists)
         return self._blacklists
+
+    def job(self, key: str) -> JobRow | None:
+        """A bulk send."""
+        value = self._read("jobs", key)
+        return value if isinstance(value, JobRow) else None
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:
         """The policy state under test; of another jurisdiction its newest."""

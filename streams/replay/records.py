@@ -10,6 +10,7 @@ import msgspec
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import read
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.jobs import JobSubmission
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
@@ -18,7 +19,7 @@ from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.replay.drive import Control, Raw, Refused, Timed
 
-Kind = Literal["registry", "reports", "directives", "orders", "appeals", "settings", "policy"]
+Kind = Literal["registry", "reports", "directives", "orders", "appeals", "settings", "jobs", "policy"]
 
 #: No single control record is anywhere near this; a line beyond it is no record.
 MAX_BYTES = 8 << 20
@@ -40,6 +41,7 @@ _MANIFEST = msgspec.json.Decoder(Manifest)
 _REPORT = msgspec.json.Decoder(Report)
 _DIRECTIVE = msgspec.json.Decoder(Directive)
 _SETTINGS = msgspec.json.Decoder(SettingsRequest)
+_JOB = msgspec.json.Decoder(JobSubmission)
 _ORDER = msgspec.json.Decoder(Finding)
 _APPEAL = msgspec.json.Decoder(Appeal)
 _POLICY = msgspec.json.Decoder(PolicyRow)
@@ -64,6 +66,7 @@ _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "reports": _REPORT.decode,
     "directives": _DIRECTIVE.decode,
     "settings": _SETTINGS.decode,
+    "jobs": _JOB.decode,
     "orders": _ORDER.decode,
     "appeals": _APPEAL.decode,
     "policy": policy_value,
@@ -77,7 +80,7 @@ def taken_at(record: Control) -> int:
     """
     if isinstance(record, Report):
         return record.ingested_at_ms
-    if isinstance(record, Directive | Finding | Appeal | SettingsRequest):
+    if isinstance(record, Directive | Finding | Appeal | SettingsRequest | JobSubmission):
         return record.recorded_at_ms
     if isinstance(record, ListRow):
         return record.current.published_ms

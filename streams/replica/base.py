@@ -7,6 +7,7 @@ from typing import Protocol
 
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
+from streams.contracts.jobs import JobRow
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
@@ -75,6 +76,10 @@ class Replica(Protocol):
 
     def blacklists(self) -> tuple[BlacklistManifest, ...]:
         """The manifests of all issuers, by name."""
+        ...
+
+    def job(self, key: str) -> JobRow | None:
+        """A bulk send under a key such as `job:acct-1/spring-sale`."""
         ...
 
     def policy(self, jurisdiction: str) -> PolicyRow | None:

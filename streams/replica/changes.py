@@ -11,19 +11,26 @@ from streams.contracts.base import read
 from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow, manifest_key
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_registry, key_of
+from streams.contracts.jobs import JobRow
 from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
 
-Entity = Literal["registry", "policy", "sanctions", "settings", "blacklists"]
-Value = Row | Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow | BlacklistRow | BlacklistManifest
+Entity = Literal["registry", "policy", "sanctions", "settings", "blacklists", "jobs"]
+NotARow = (
+    Heartbeat | Manifest | PolicyRow | ListRow | SanctionRow | SettingsRow | BlacklistRow | BlacklistManifest | JobRow
+)
+Value = Row | NotARow
 #: What stands on topics beside registry rows.
-NOT_ROWS = (Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow, BlacklistRow, BlacklistManifest)
+NOT_ROWS = (
+    Heartbeat, Manifest, PolicyRow, ListRow, SanctionRow, SettingsRow, BlacklistRow, BlacklistManifest, JobRow,
+)  # fmt: skip
 #: Gives the skeletons under which a registry row is found as a lookalike; empty for most rows. Pure.
 SkeletonsOf = Callable[[Row], Iterable[str]]
 
+_JOB = msgspec.json.Decoder(JobRow)
 _CONTENT = msgspec.json.Decoder(ListRow)
 _POLICY = msgspec.json.Decoder(PolicyRow)
 _SANCTIONS = msgspec.json.Decoder(SanctionRow)
@@ -94,6 +101,11 @@ def decode(entity: Entity, key: str, value: bytes) -> Value:
             if listed.key == key:
                 return listed
             named = listed.key
+    elif entity == "jobs":
+        job = read(_JOB, value)
+        if job.key == key:
+            return job
+        named = job.key
     elif LIST_MARK in key:
         content = read(_CONTENT, value)
         if content.key == key:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
+from streams.contracts.jobs import JobRow
 from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
@@ -39,6 +40,7 @@ class MemoryReplica:
         self._blacklisted: dict[str, BlacklistRow] = {}
         self._blacklists: dict[str, BlacklistManifest] = {}
         self._issuers: tuple[BlacklistManifest, ...] = ()
+        self._jobs: dict[str, JobRow] = {}
         self._skeletons: dict[str, set[str]] = {}
         self._offsets: dict[tuple[str, int], int] = {}
         self._stamp: tuple[dict[str, str], int] | None = None
@@ -48,6 +50,7 @@ class MemoryReplica:
         self.content_list = self._lists.get
         self.settings = self._settings.get
         self.blacklisted = self._blacklisted.get
+        self.job = self._jobs.get
         self.feed = self._marks.feed
         self.manifests = self._marks.manifests
 
@@ -109,6 +112,8 @@ class MemoryReplica:
             return held
         if change.entity == "blacklists":
             return _swap(self._blacklisted, key, new if isinstance(new, BlacklistRow) else None)
+        if change.entity == "jobs":
+            return _swap(self._jobs, key, new if isinstance(new, JobRow) else None)
         if change.entity == "policy" and LIST_MARK in key:
             return _swap(self._lists, key, new if isinstance(new, ListRow) else None)
         if change.entity == "policy":
@@ -145,7 +150,7 @@ class MemoryReplica:
     def wipe(self) -> None:
         for held in (
             self._rows, self._sanctions, self._policies, self._lists, self._settings, self._blacklisted,
-            self._blacklists, self._skeletons, self._offsets,
+            self._blacklists, self._jobs, self._skeletons, self._offsets,
         ):  # fmt: skip
             held.clear()
         self._issuers = ()

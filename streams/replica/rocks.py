@@ -15,19 +15,22 @@ from streams.contracts.base import read
 from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import FEED_PREFIX, MANIFEST_PREFIX, Heartbeat, Manifest, RegistryValue
+from streams.contracts.jobs import JobRow
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
 from streams.replica.cache import Miss, TwoGenerations
-from streams.replica.changes import Applied, Bad, Change, Entity, SkeletonsOf, Value, decode
+from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, Entity, SkeletonsOf, Value, decode
 from streams.replica.disk import DiskError, clear, is_damage
 from streams.replica.marks import BadChanges, Marks
 from streams.replica.memory import no_skeletons
 
 # The first byte of a key says what it is. One column family: point reads only, and one write is one batch anyway.
-_PREFIX: dict[Entity, str] = {"registry": "r", "sanctions": "s", "policy": "p", "settings": "w", "blacklists": "b"}
+_PREFIX: dict[Entity, str] = {
+    "registry": "r", "sanctions": "s", "policy": "p", "settings": "w", "blacklists": "b", "jobs": "j",
+}  # fmt: skip
 _LISTS = _PREFIX["blacklists"] + LIST_MANIFEST
 _CONSENT = "consent:"  # how keys of rows begin that are one recipient's
 _MARK = b"m"  # m<partition, 4 bytes><key> → heartbeat or manifest
@@ -35,31 +38,15 @@ _SKELETON = "k"  # k<skeleton> → JSON list of row keys, sorted
 _OFFSET = b"o"  # o<partition, 4 bytes><entity> → JSON number
 _STAMP = b"t"  # JSON [topic ids, wall time in ms]
 
+#: A job's row holds up to 64 KiB: those in use are cached apart, at most twice so many.
+JOBS_HELD = 500
+
 _KEYS = msgspec.json.Decoder(tuple[str, ...])
 _STAMPED = msgspec.json.Decoder(tuple[dict[str, str], int])
 _INT = msgspec.json.Decoder(int)
 
 #: Another layout of keys or values is another replica: an older directory is wiped, not read.
-LAYOUT = (
-    "1-"
-    + sha256(
-        msgspec.json.encode(
-            msgspec.json.schema_components(
-                (
-                    Row,
-                    Heartbeat,
-                    Manifest,
-                    PolicyRow,
-                    ListRow,
-                    SanctionRow,
-                    SettingsRow,
-                    BlacklistRow,
-                    BlacklistManifest,
-                )
-            )
-        )
-    ).hexdigest()[:16]
-)
+LAYOUT = "1-" + sha256(msgspec.json.encode(msgspec.json.schema_components((Row, *NOT_ROWS)))).hexdigest()[:16]
 
 
 def _options(block_cache_bytes: int) -> Options:
@@ -96,6 +83,7 @@ class RocksReplica:
         self._skeletons_of = skeletons_of
         self._block_cache_bytes = block_cache_bytes
         self._cache: TwoGenerations[Value | None] = TwoGenerations(cache_rows)
+        self._jobs: TwoGenerations[Value | None] = TwoGenerations(JOBS_HELD)
         self._skeleton_cache: TwoGenerations[tuple[str, ...]] = TwoGenerations(cache_rows)
         self._marks = Marks()
         self._bad = BadChanges()
@@ -226,6 +214,9 @@ class RocksReplica:
             self._blacklists.pop(key, None)
         self._issuers = tuple(self._blacklists[name] for name in sorted(self._blacklists))
 
+    def job(self, key: str) -> JobRow | None:
+        return cast("JobRow | None", self._get("jobs", key))
+
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         found = self._skeleton_cache.get(skeleton)
         if isinstance(found, Miss):
@@ -241,10 +232,11 @@ class RocksReplica:
 
     def _get(self, entity: Entity, key: str) -> Value | None:
         name = _PREFIX[entity] + key
-        value = self._cache.get(name)
+        cache = self._jobs if entity == "jobs" else self._cache
+        value = cache.get(name)
         if isinstance(value, Miss):
             value = self._read_row(entity, key)
-            self._cache.put(name, value)
+            cache.put(name, value)
         return value
 
     def _read_row(self, entity: Entity, key: str) -> Value | None:
@@ -312,6 +304,7 @@ class RocksReplica:
             self._cache.drop(name)
             if name.startswith(_LISTS):
                 self._note_list(name[1:], value)
+            self._jobs.drop(name)
         for skeleton in pending.skeletons:
             self._skeleton_cache.drop(skeleton)
         for (key, partition), mark in pending.marks.items():
@@ -353,6 +346,7 @@ class RocksReplica:
 
     def _forget(self) -> None:
         self._cache.clear()
+        self._jobs.clear()
         self._skeleton_cache.clear()
         self._marks.clear()
         self._blacklists.clear()

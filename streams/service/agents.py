@@ -10,6 +10,7 @@ from streams.agents.behaviour import BehaviourAgent
 from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
+from streams.agents.jobs import JobAgent
 from streams.agents.ledger import LedgerAgent
 from streams.agents.releases import ReleaseAgent
 from streams.agents.reports import ReportAgent
@@ -67,6 +68,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         DirectiveAgent(names, policies, keys),
         SettingsAgent(names),
         LedgerAgent(names),
+        JobAgent(names, policies, keys),
         BreakerAgent(names, policies),
         ReleaseAgent(names, policies),
         BehaviourAgent(names, policies),

@@ -13,6 +13,7 @@ from streams.contracts.base import encoder
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow, manifest_key
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue, key_of
+from streams.contracts.jobs import JobRow
 from streams.contracts.messages import Content, Message, Route, Sender
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.registry import (
@@ -85,6 +86,7 @@ def policies(over: dict[str, Any] | None = None, jurisdiction: str = "kr") -> Po
 def view(
     *values: RegistryValue, sanctions: Iterable[SanctionRow] = (), published: PolicyRow | None = None,
     settings: Iterable[SettingsRow] = (), blacklists: Iterable[BlacklistRow | BlacklistManifest] = (),
+    jobs: Iterable[JobRow] = (),
 ) -> MemoryReplica:  # fmt: skip
     """A replica that holds these values."""
     replica = MemoryReplica(skeletons_of)
@@ -99,6 +101,7 @@ def view(
         Change("blacklists", 0, n, manifest_key(r.issuer) if isinstance(r, BlacklistManifest) else r.key, encode_(r))
         for n, r in enumerate(blacklists)
     ]
+    changes += [Change("jobs", 0, n, row.key, encode_(row)) for n, row in enumerate(jobs)]
     if published is not None:
         changes.append(Change("policy", 0, 0, published.jurisdiction, encode_(published)))
     replica.apply(changes)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streams.contracts import jobs
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.engine import blacklist, checks, content, recipient
 from streams.engine.pack import CODES, RANKS
@@ -149,7 +150,7 @@ def test_a_misspelt_code_is_refused() -> None:
 
 def test_every_code_that_a_check_gives_is_known() -> None:
     files = [path for room in (checks, content) for path in Path(room.__file__).parent.glob("*.py")]
-    files += [Path(recipient.__file__), Path(blacklist.__file__)]
+    files += [Path(recipient.__file__), Path(blacklist.__file__), Path(jobs.__file__)]
     given = {code for path in files for code in re.findall(r'"([A-Z]+_[A-Z_]+)"', path.read_text("utf-8"))}
     assert given == set(CODES) - {"SANCTION", "DIRECTIVE"}
 

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartit
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from streams.pipeline.gate import ENTITIES
 from streams.pipeline.loop import Loop
 from streams.pipeline.settings import Connection, LoopSettings
 from streams.pipeline.step import Input, InvalidRecord, Output
@@ -88,9 +89,10 @@ def settings(kafka: str, prefix: str, instance: str = "0", **more: Any) -> LoopS
 
 
 def create(kafka: str, prefix: str, **partitions: int) -> None:
-    """Topics `<prefix>.<entity>.v1`; `_` in a name stands for a dot."""
+    """Topics `<prefix>.<entity>.v1`; `_` in a name stands for a dot. With messages comes what a gate reads beside."""
+    beside = dict.fromkeys(ENTITIES, 1) if "messages" in partitions else {}
     new = []
-    for name, count in {"progress": 1, **partitions}.items():
+    for name, count in {"progress": 1, **beside, **partitions}.items():
         entity = name.replace("_", ".")
         size = 8 * 1_048_576 if entity.endswith(".dead") else 1_048_588
         new.append(NewTopic(f"{prefix}.{entity}.v1", count, 1, config={"max.message.bytes": str(size)}))

@@ -12,6 +12,7 @@ from streams.engine.checks import (
     chain,
     dno,
     format,
+    job,
     names,
     origin,
     registration,
@@ -21,6 +22,7 @@ from streams.engine.checks import (
     status,
 )
 from streams.engine.outcome import Check
+from streams.engine.pseudonym import Keys
 
 CheckFunction = Callable[[Case], Check | None]
 
@@ -53,3 +55,10 @@ def run_checks(case: Case, asked: tuple[tuple[str, CheckFunction], ...] | None =
         if answer is not None:
             answers.append(answer)
     return answers
+
+
+def check_job(case: Case, keys: Keys) -> list[Check]:
+    """Ask about the bulk send: the one check that needs a recipient, and the keys that hide it."""
+    if case.message.route.account_id is None:
+        return []
+    return run_checks(case, ((job.NAME, lambda asked: job.check(asked, keys)),))
