@@ -29,7 +29,7 @@ from streams.replica.changes import Entity
 
 #: Reads an entity's history topic from its beginning.
 Scan = Callable[[Entity], Iterable[Record]]
-ENTITIES: tuple[Entity, ...] = ("policy", "registry", "sanctions", "settings", "blacklists")
+ENTITIES: tuple[Entity, ...] = ("policy", "registry", "sanctions", "settings", "blacklists", "jobs")
 #: A row names the next ones in at most so many steps (reseller → parent and the like).
 _ROUNDS = 8
 _DECISION = msgspec.json.Decoder(Decision)

@@ -13,7 +13,7 @@ from streams.contracts.decisions import Decision
 from streams.contracts.evidence import Evidence
 from streams.contracts.messages import Message
 from streams.engine.case import Case, effective_time
-from streams.engine.checks import CHECKS, origin, source
+from streams.engine.checks import CHECKS, job, origin, source
 from streams.engine.decide import decision_id, leak_of
 from streams.engine.grounds import Grounds, grounds
 from streams.engine.jurisdiction import placed
@@ -51,7 +51,7 @@ def follows(
             yield failed("jurisdiction", "By message and relay another one's rules hold than the decision says.")
             return
     answers: list[Check] = []
-    unasked: set[str] = {name for name, _ in CHECKS}
+    unasked: set[str] = {name for name, _ in CHECKS} | {job.NAME}
     rests = Grounds(answers)
     if decision.sender.kind == "unread":  # our own error decided, and no check spoke
         same_rules = False
@@ -153,6 +153,9 @@ def _ask(evidence: Evidence, decision: Decision, case: Case, told: list[Judged])
                 why = f"it reads {missing.what}, which stays at the carrier"
         unasked.add(name)
         told.append(unjudged(f"check {name}", f"{why[:1].upper()}{why[1:]}."))
+    if job.NAME in (*decision.passed, *(c.check for c in decision.checks)):
+        unasked.add(job.NAME)
+        told.append(unjudged(f"check {job.NAME}", "It reads whom the job binds, which stays at the carrier."))
     return answers, unasked
 
 

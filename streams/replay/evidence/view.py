@@ -11,6 +11,7 @@ from streams.contracts.base import read
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.evidence import Evidence, Kept, ReadRow
 from streams.contracts.feeds import Heartbeat, Manifest
+from streams.contracts.jobs import JobRow
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
@@ -75,6 +76,10 @@ class BundleView:
     def settings(self, recipient: str) -> SettingsRow | None:
         """Never in a bundle."""
         raise NotHeld("settings", True)
+
+    def job(self, key: str) -> JobRow | None:
+        """Never in a bundle: it tells whom a job binds."""
+        raise NotHeld("jobs", True)
 
     def blacklisted(self, key: str) -> BlacklistRow | None:
         """Never in a bundle: partners' lists are theirs to show."""
