@@ -15,6 +15,7 @@ from streams.contracts.appeals import Closed
 from streams.contracts.reputation import Finding, SanctionRow
 from streams.engine.appealing import open_appeals
 from streams.engine.consequences import act_on, overdue
+from streams.engine.owners import EXPELLED, returned
 from streams.engine.policy import Policies
 from streams.engine.sanctioning import FindingRefused
 from streams.engine.view import View
@@ -69,6 +70,34 @@ class Docket:
         return len(every), sum(one in self._said for one in every)
 
 
+class Expelled:
+    """Who is expelled, by partition, and which matches of their owners were said; in memory only, as the docket is."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, dict[str, SanctionRow]] = {}
+        self._said: set[str] = set()
+
+    def note(self, partition: int, row: SanctionRow) -> None:
+        """Remember a subject's row if anybody ever expelled it."""
+        if any(entry.reason == EXPELLED for entry in row.timeline):
+            self._rows.setdefault(partition, {})[row.subject] = row
+
+    def recovered(self, rows: Iterable[tuple[int, SanctionRow]]) -> None:
+        """All rows of this worker's partitions."""
+        self._rows.clear()
+        self._said.clear()
+        for partition, row in rows:
+            self.note(partition, row)
+
+    def returned(self, partition: int, view: View, now_ms: int, epoch_ms: int) -> list[Finding]:
+        """The findings on whom their owners came back as, each once."""
+        rows = self._rows.get(partition, {})
+        found = [f for subject in sorted(rows) for f in returned(rows[subject], view, now_ms, epoch_ms)]
+        new = [finding for finding in found if finding.finding_id not in self._said]
+        self._said.update(finding.finding_id for finding in new)
+        return new
+
+
 class SanctionAgent:
     """Gates replicate what its table holds; `sanctions.history` keeps every version of it.
 
@@ -82,9 +111,10 @@ class SanctionAgent:
     def __init__(self, names: Names, policies: Policies, tell: Callable[[int, int], None] = untold) -> None:
         self._history, self._notices = names.topic("sanctions.history"), names.topic("notices")
         self._reviews, self._policies, self._tell = names.topic("reviews"), policies, tell
-        self._docket = Docket()
+        self._findings = names.topic("findings")
+        self._docket, self._expelled = Docket(), Expelled()
         self.table = TableSpec(
-            "sanctions", _ROW.decode, encoded, changelog="sanctions", recovered=self._docket.recovered, in_step=True
+            "sanctions", _ROW.decode, encoded, changelog="sanctions", recovered=self._recovered, in_step=True
         )
 
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
@@ -109,13 +139,23 @@ class SanctionAgent:
             return after, outputs
 
         partition = delivery.partition
-        return Handled(
-            finding.recorded_at_ms, [Effect(key, finding, step, lambda row: self._docket.note(partition, row))]
-        )
+        return Handled(finding.recorded_at_ms, [Effect(key, finding, step, lambda row: self._note(partition, row))])
+
+    def _note(self, partition: int, row: SanctionRow) -> None:
+        self._docket.note(partition, row)
+        self._expelled.note(partition, row)
+
+    def _recovered(self, rows: Iterable[tuple[int, SanctionRow]]) -> None:
+        held = list(rows)
+        self._docket.recovered(held)
+        self._expelled.recovered(held)
 
     def _closed(self, delivery: Delivery, view: View) -> Handled:
         closed = decoded(delivery, _CLOSED, "NOT_AN_EPOCH")
-        now_ms = near((closed.epoch + 1) * self._policies.at(view, 2**53).pack.epoch_ms, "the epoch's end")
-        notices = self._docket.due(delivery.partition, now_ms, self._notices)
+        epoch_ms = self._policies.at(view, 2**53).pack.epoch_ms
+        now_ms = near((closed.epoch + 1) * epoch_ms, "the epoch's end")
+        outputs = self._docket.due(delivery.partition, now_ms, self._notices)
+        again = self._expelled.returned(delivery.partition, view, now_ms, epoch_ms)
+        outputs += [output(self._findings, finding.subject, finding) for finding in again]
         self._tell(*self._docket.count())
-        return Handled(now_ms, (), notices)
+        return Handled(now_ms, (), outputs)

@@ -74,7 +74,7 @@ class Finding(Record, frozen=True, kw_only=True):
 
     subject: Subject
     finding_id: Annotated[Id, Meta(description="becomes the sanction_id; the same conclusion has the same")]
-    source: Literal["tally", "directive", "appeal", "person", "breaker", "review", "behaviour"]
+    source: Literal["tally", "directive", "appeal", "person", "breaker", "review", "behaviour", "owner"]
     step: StepName
     from_ms: Ms
     to_ms: Ms | None = None

@@ -91,7 +91,7 @@ TOPICS: tuple[Topic, ...] = (
     _topic("ledger", "subject/month", "compact", "ledger agent", ("ledger command", "lake"), "reputation"),
     _topic(
         "findings", "subject", "delete",
-        "tally, directive, appeal, breaker, behaviour and release agents; sanction impose, lift",
+        "tally, directive, appeal, breaker, behaviour, release and sanction agents; sanction impose, lift",
         ("sanction agent", "lake"), "reputation", 30,
     ),
     _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),

@@ -49,6 +49,8 @@ def act_on(row: SanctionRow | None, finding: Finding, pack: Pack) -> Consequence
     if finding.source == "review":
         after = _reviewed(row, finding)
         return Consequences(after, _notices(after, finding, None, pack), _review(finding, pack), finding)
+    if finding.source == "owner":
+        finding = _as_first_said(row, finding)
     if finding.source == "person":
         finding = _of_person(finding, pack)
     until = _appeal_until(finding, pack)
@@ -93,6 +95,15 @@ def _of_person(finding: Finding, pack: Pack) -> Finding:
     if STRICTNESS[finding.step] >= STRICTNESS["THROTTLE"] and ahead < pack.appeals.notice_ms and not finding.urgent:
         raise FindingRefused("NOTICE_TOO_SHORT", "not announced in time; say why it is urgent, or begin later")
     return finding
+
+
+def _as_first_said(row: SanctionRow | None, finding: Finding) -> Finding:
+    """A match is found again with every epoch and after every restart; what counts is when it was found first."""
+    held = [] if row is None else [e for e in row.timeline if e.sanction_id == finding.finding_id and e.version > 0]
+    if not held:
+        return finding
+    first = min(held, key=lambda e: e.recorded_at_ms)
+    return msgspec.structs.replace(finding, from_ms=first.from_ms, recorded_at_ms=first.recorded_at_ms)
 
 
 def _appeal_until(finding: Finding, pack: Pack) -> int | None:

@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 
-from streams.contracts.registry import InstitutionRow, Row, SenderRow
+from streams.contracts.registry import AccountRow, InstitutionRow, RelayRow, ResellerRow, Row, SenderRow
 
+#: What owner keys stand under in the same index; a skeleton holds letters and digits only.
+OWNER = "owner:"
 _EXTRA = {"i": "l", "1": "l", "|": "l"}  # capital I, digit 1 and l look alike once case is folded away
 
 
@@ -54,9 +56,12 @@ def skeleton(name: str) -> str:
 
 
 def skeletons_of(row: Row) -> Iterable[str]:
-    """The skeletons under which a row must be found: an institution's names, a registered alphanumeric sender."""
+    """The skeletons under which a row must be found: an institution's names, a registered alphanumeric sender; and the
+    keys by which the owner of a relay, reseller or account is known."""
     if isinstance(row, InstitutionRow):
         return sorted({skeleton(name) for entry in row.timeline for name in entry.names} - {""})
     if isinstance(row, SenderRow) and ":alnum:" in row.key:
         return [s for s in (skeleton(row.key.split(":alnum:", 1)[1]),) if s]
+    if isinstance(row, RelayRow | ResellerRow | AccountRow):
+        return sorted({OWNER + key for entry in row.timeline for key in entry.owner_keys})
     return []

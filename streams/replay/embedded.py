@@ -33,6 +33,7 @@ from streams.engine.jobs.submitted import take as take_job
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.lists import unpack_list
 from streams.engine.metering import Sums, metered
+from streams.engine.owners import expulsions, returned
 from streams.engine.pack import Pack
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -78,6 +79,7 @@ class Embedded:
         self._reports: list[Report] = []  # that wait for the end of an epoch
         self._sanctions: dict[str, SanctionRow] = {}
         self._orders: dict[str, Orders] = {}
+        self._expelled: dict[str, SanctionRow] = {}
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
@@ -111,6 +113,8 @@ class Embedded:
         for subject in sorted(self._waiting):
             self._found(on_closed(self._tallies[subject], policy, epoch - 1))
         self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}
+        for _, row in sorted(self._expelled.items()):
+            self._found(returned(row, self.view, epoch * self.epoch_ms, policy.pack.epoch_ms))
         for subject, row in sorted(self._appealed.items()):
             for entry, appeal in appealing.open_appeals(row):
                 if appeal.decide_by_ms <= epoch * self.epoch_ms:
@@ -275,6 +279,8 @@ class Embedded:
                     self._appealed[finding.subject] = row
                 else:
                     self._appealed.pop(finding.subject, None)
+                if expulsions(row, row.timeline[-1].recorded_at_ms):
+                    self._expelled[finding.subject] = row
                 self._apply("sanctions", finding.subject, self._encode(row))
             if review is not None:
                 self._reviewed(review)

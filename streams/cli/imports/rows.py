@@ -24,7 +24,7 @@ from streams.replay.records import registry_value
 UNNUMBERED = 0
 _LISTS = {
     "legs", "channels", "classes", "names", "accounts", "networks", "links", "routes", "routes.relays",
-    "routes.resellers", "routes.accounts",
+    "routes.resellers", "routes.accounts", "owner_keys", "purposes",
 }  # fmt: skip
 _TIMES = {"from": "from_ms", "to": "to_ms", "recorded_at": "recorded_at_ms"}
 _KINDS: dict[str, Any] = {str(r.__struct_config__.tag): r for r in get_args(TimelineRow)}
