@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from streams.contracts.base import encoder
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue
-from streams.contracts.registry import AccountRow, BlockRow, ConsentRow, RelayRow, ResellerRow, SenderRow
+from streams.contracts.registry import AccountRow, BlockRow, ConsentRow, KeyRow, RelayRow, ResellerRow, SenderRow
 from streams.demo.clock import DAY_FROM_MS, DAY_TO_MS, EPOCH_MS, MINUTE_MS, REGISTRY_AT_MS, at
 from streams.demo.numbers import GENERATION, NumberBook
 
@@ -21,6 +21,8 @@ FEEDS: dict[str, tuple[str, ...]] = {
     "kr-sender-registry": ("kr:sender",),
     "kr-certification": ("kr:relay", "kr:reseller", "kr:account"),
     "kr-consent-registry": ("kr:consent",),
+    "kr-signing-keys": ("kr:key",),
+    "kr-bulk-jobs": ("kr:job",),
 }
 _BLOCKS = {
     "mobile": "kr-number-status", "fixed": "kr-number-status", "voip": "kr-voip-status",
@@ -47,6 +49,7 @@ def feeds(rows: Sequence[Timed], book: NumberBook) -> list[Timed]:
     imported["kr-sender-registry"] += [value for value in base if isinstance(value, SenderRow)]
     imported["kr-certification"] += [value for value in base if isinstance(value, RelayRow | ResellerRow | AccountRow)]
     imported["kr-consent-registry"] += [value for value in base if isinstance(value, ConsentRow)]
+    imported["kr-signing-keys"] += [value for value in base if isinstance(value, KeyRow)]
     timed += [(REGISTRY_AT_MS, _manifest(feed, values)) for feed, values in imported.items()]
     for feed, complete_for in FEEDS.items():
         for beat in _beats(stale=feed == "kr-voip-status"):

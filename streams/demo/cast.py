@@ -95,7 +95,7 @@ class Owner:
             names.append(self.reseller(names[-1] if names else relay))
         return tuple(names)
 
-    def account(self, relay: str, chain: tuple[str, ...] = ()) -> Account:
+    def account(self, relay: str, chain: tuple[str, ...] = (), *, requires_job: bool = False) -> Account:
         """A new account of a new organisation, at the end of a chain. Addresses are from RFC 5737's ranges."""
         number = len(self.stage.accounts) + 1
         name, org = f"acct-{number:04d}", f"org:{1000 + number}"
@@ -104,7 +104,7 @@ class Owner:
         host = number // 3 % 32 * 8
         entry = AccountEntry(
             from_ms=_REGISTERED_MS, recorded_at_ms=REGISTRY_AT_MS, reseller=chain[-1] if chain else None, owner=org,
-            networks=(f"{net}.{host}/29",),
+            networks=(f"{net}.{host}/29",), requires_job=requires_job,
         )  # fmt: skip
         self.row(AccountRow(key=f"account:{name}", timeline=(entry,)))
         return Account(name, org, relay, chain, f"{net}.{host + 1 + self.rng.randrange(6)}")

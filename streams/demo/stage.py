@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from streams.contracts.appeals import Appeal
 from streams.contracts.feeds import RegistryValue
+from streams.contracts.jobs import JobSubmission
 from streams.contracts.messages import Channel, Leg, Purpose, Route, Sender, Signalling, TrafficClass
 from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding
@@ -41,6 +42,7 @@ class Line:
     route: Route = Route()
     signalling: Signalling = Signalling()
     upstream: float = 0.0
+    job_id: str | None = None
     purpose: Purpose | None = None
     jurisdiction: str | None = None
     origin_id: str | None = None
@@ -68,6 +70,7 @@ class Stage:
     drafts: list[Draft] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     settings: list[SettingsRequest] = field(default_factory=list)
+    jobs: list[JobSubmission] = field(default_factory=list)
     orders: list[Finding] = field(default_factory=list)
     directives: list[Directive] = field(default_factory=list)
     appeals: list[Appeal] = field(default_factory=list)

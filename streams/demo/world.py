@@ -8,6 +8,7 @@ from operator import attrgetter
 import msgspec
 
 from streams.contracts.appeals import Appeal
+from streams.contracts.jobs import JobSubmission
 from streams.contracts.messages import Content, Message, Upstream
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.reports import Directive, Report
@@ -43,6 +44,7 @@ class World:
     feeds: list[Timed]
     reports: list[Report]
     settings: list[SettingsRequest]
+    jobs: list[JobSubmission]
     orders: list[Finding]
     directives: list[Directive]
     appeals: list[Appeal]
@@ -72,12 +74,13 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     labels = {message.event_id: draft.line.label for message, draft in zip(sent, stage.drafts, strict=True)}
     reports = [msgspec.structs.replace(r, report_id=f"report-{i:06d}") for i, r in enumerate(stage.reports)]
     settings = sorted(stage.settings, key=attrgetter("recorded_at_ms"))
+    jobs = sorted(stage.jobs, key=attrgetter("recorded_at_ms"))
     orders = sorted(stage.orders, key=attrgetter("recorded_at_ms"))
     directives = sorted(stage.directives, key=attrgetter("recorded_at_ms"))
     appeals = sorted(stage.appeals, key=attrgetter("recorded_at_ms"))
     rows = feeds(stage.rows, stage.book)
     return World(
-        seed, _policy(), _abroad(), rows, reports, settings, orders, directives, appeals, sent, labels, pairs
+        seed, _policy(), _abroad(), rows, reports, settings, jobs, orders, directives, appeals, sent, labels, pairs
     )  # fmt: skip
 
 
@@ -117,6 +120,7 @@ def _message(draft: Draft, ids: dict[int, str]) -> Message:
         route=line.route,
         content=Content(text=draft.text),
         signalling=line.signalling,
+        job_id=line.job_id,
         upstream=upstream,
         retry_of=None if draft.first is None else ids[id(draft.first)],
         purpose=line.purpose,

@@ -13,6 +13,7 @@ from streams.config import DEMO_KEYS, Partitions
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import Record, encoder
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
+from streams.contracts.jobs import JobSubmission
 from streams.contracts.messages import Message as Event
 from streams.contracts.registry import SenderRow
 from streams.contracts.reports import Directive, Report
@@ -67,6 +68,7 @@ class Feeder:
         start = epochs[0][0]
         feeds = sorted((self._epoch(at), i) for i, (at, _) in enumerate(world.feeds) if self._epoch(at) >= start)
         reports, settings, sent = list(world.reports), list(world.settings), 0
+        jobs = list(world.jobs)
         orders, appeals, directives = list(world.orders), list(world.appeals), list(world.directives)
         for epoch, messages in epochs:
             if due := [i for at, i in feeds if at <= epoch]:
@@ -77,6 +79,9 @@ class Feeder:
             due_settings = [r for r in settings if self._epoch(r.recorded_at_ms) <= epoch]
             settings = settings[len(due_settings) :]
             self._settings(due_settings, tail)
+            due_jobs = [j for j in jobs if self._epoch(j.recorded_at_ms) <= epoch]
+            jobs = jobs[len(due_jobs) :]
+            self._announced(due_jobs, tail)
             due_orders = [o for o in orders if self._epoch(o.recorded_at_ms) <= epoch]
             due_directives = [d for d in directives if self._epoch(d.recorded_at_ms) <= epoch]
             directives = directives[len(due_directives) :]
@@ -134,6 +139,16 @@ class Feeder:
         self._flush()
         tail.settle("settings", "settings.requests", self._sent("settings.requests"))
         tail.settle(f"replica/gate-{self._instance}", "settings", tail.log_ends("settings", every))
+
+    def _announced(self, jobs: list[JobSubmission], tail: Tail) -> None:
+        """Bulk sends that accounts submit."""
+        for job in jobs:
+            self._send("jobs.submitted", job.key(), job)
+        if jobs:
+            self._flush()
+            tail.settle("jobs", "jobs.submitted", self._sent("jobs.submitted"))
+            every = range(self._parts.reputation)
+            tail.settle(f"replica/gate-{self._instance}", "jobs", tail.log_ends("jobs", every))
 
     def _directed(self, directives: list[Directive], tail: Tail) -> None:
         """What the regulator orders."""

@@ -12,6 +12,15 @@ from streams.demo.pairs.campaign import campaign
 from streams.demo.pairs.edited import edited_copies
 from streams.demo.pairs.handset import do_not_originate, origin_mismatch
 from streams.demo.pairs.hosts import reported_host
+from streams.demo.pairs.jobs import (
+    bad_signature,
+    job_expired,
+    job_missing,
+    job_of_another,
+    key_retired,
+    other_job,
+    unbound_recipient,
+)
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.ordered import chain_omitted, expelled, one_leg, withdrawn
@@ -35,4 +44,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     over_the_cap,
     same_hour, same_name, from_abroad, faked_smsc, unsolicited,
     expelled, chain_omitted, withdrawn, one_leg,
+    job_missing, job_expired, job_of_another, other_job, unbound_recipient, key_retired, bad_signature,
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """The recipients of a job as a Bloom filter over their state pseudonyms: a gate asks for one without the list.
 
 Somebody who is in is always found; somebody who is not may be taken for one who is. So an error lets a message pass and
-never blocks one: at most 0.05 % of strangers up to 32 768 recipients, 0.7 % at 50 000 (docs/identity.md).
+never blocks one: one stranger in a million up to 16 384 recipients, 0.05 % at 32 768, 0.7 % at 50 000
+(docs/identity.md).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from streams.engine.pseudonym import Keys, person_key
 
 MAX_BYTES = 64 * 1024
-_BITS_EACH = 16
+_BITS_EACH = 32
 
 
 class Shape(NamedTuple):
@@ -23,7 +24,7 @@ class Shape(NamedTuple):
 
 
 def shape(count: int) -> Shape:
-    """The shape for so many recipients: 16 bits for each, up to 64 KiB; ln 2 times the bits for each as hashes."""
+    """The shape for so many recipients: 32 bits for each, up to 64 KiB; ln 2 times the bits for each as hashes, at most 16."""
     count = max(1, count)
     bits = min(MAX_BYTES, max(8, count * _BITS_EACH // 8)) * 8
     return Shape(bits, max(1, min(16, (bits * 693 // count + 500) // 1000)))
