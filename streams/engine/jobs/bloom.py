@@ -24,7 +24,7 @@ class Shape(NamedTuple):
 
 
 def shape(count: int) -> Shape:
-    """The shape for so many recipients: 32 bits for each, up to 64 KiB; ln 2 times the bits for each as hashes, at most 16."""
+    """The shape for so many recipients: 32 bits for each, up to 64 KiB; ln 2 times that as hashes, at most 16."""
     count = max(1, count)
     bits = min(MAX_BYTES, max(8, count * _BITS_EACH // 8)) * 8
     return Shape(bits, max(1, min(16, (bits * 693 // count + 500) // 1000)))
