@@ -28,6 +28,9 @@ class Shape(Record, frozen=True, kw_only=True, omit_defaults=True):
         tuple[tuple[Hash, Bits], ...],
         Meta(max_length=64, description="(keyed hash of a block of 50 numbers, which of them), by hash"),
     ] = ()
+    blocks: Annotated[
+        tuple[Hash, ...], Meta(max_length=32, description="keyed hashes of the blocks of 10 000 that they lie in")
+    ] = ()
     texts: Annotated[
         tuple[tuple[Hash, Count], ...], Meta(max_length=32, description="(fingerprint, messages), by hash")
     ] = ()

@@ -23,6 +23,9 @@ _REPRESENTATIVE = (
     "1522", "1533", "1544", "1566", "1577", "1588", "1599", "1600", "1644", "1660",
     "1661", "1666", "1668", "1670", "1688", "1800", "1833", "1855", "1877", "1899",
 )  # fmt: skip
+#: Recipients, and how far the next one is: prime to their number, so each comes once, and near its golden section, so
+#: any few of them lie evenly.
+_PEOPLE, _APART = 9_000_000, 5_562_307
 _IDLE: tuple[NumberStatus, ...] = ("unallocated", "suspended", "terminated", "ported_out")
 
 
@@ -95,7 +98,10 @@ class NumberBook:
             "voip": iter([f"0700{i:03d}" for i in rng.sample(range(1000), 1000)]),
             "representative": iter(rng.sample(_REPRESENTATIVE, len(_REPRESENTATIVE))),
         }
-        self._people = iter([f"0101{i:03d}" for i in rng.sample(range(1000), 1000)])
+        self._people, self._blocks = (
+            rng.randrange(_PEOPLE),
+            iter([f"01019{i:02d}" for i in rng.sample(range(100), 100)]),
+        )
         self.blocks: list[tuple[Kind, Block]] = []
 
     def block(self, kind: Kind, *, listed: bool = True) -> Block:
@@ -104,6 +110,12 @@ class NumberBook:
         self.blocks.append((kind, block))
         return block
 
-    def people(self) -> str:
-        """The prefix of a new block of recipients (no rows: nobody looks recipients up)."""
-        return next(self._people)
+    def person(self) -> str:
+        """A new recipient, in national form: far from the last one, as anybody's customers are (no rows: nobody looks
+        recipients up)."""
+        self._people = (self._people + _APART) % _PEOPLE
+        return f"0101{self._people:07d}"
+
+    def neighbours(self) -> str:
+        """The prefix of a new block of recipients that are nobody's customers."""
+        return next(self._blocks)

@@ -88,10 +88,13 @@ def _policy() -> PolicyRow:
     breaker = {"epoch_ms": BREAKER_MS, "trial_ms": 3 * BREAKER_MS}
     # Every message of the world passes the gates, and its carrier vouches for that.
     deliveries = {"channels": ["mo", "mt", "rcs", "ott"]}
-    entry = PolicyEntry(
-        profile="enforce",
-        pack={"epoch_ms": EPOCH_MS, "breaker": breaker, "deliveries": deliveries, "orders": {"keys": KEYS}},
-    )
+    # A day is all the history there is, and accounts are small; a THROTTLE puts off everything, so that it can be told.
+    takeover = {"messages": 20, "factor": 5, "history_epochs": 12, "known_after_ms": 4 * EPOCH_MS}
+    pack = {
+        "epoch_ms": EPOCH_MS, "breaker": breaker, "deliveries": deliveries, "orders": {"keys": KEYS},
+        "behaviour": {"unlisted": 20, "share_permille": 1000, "takeover": takeover},
+    }  # fmt: skip
+    entry = PolicyEntry(profile="enforce", pack=pack)
     return PolicyRow(jurisdiction="kr", timeline=(entry,))
 
 

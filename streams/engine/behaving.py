@@ -20,7 +20,7 @@ from streams.engine.epochs import effect_of, start_of
 from streams.engine.ladder import NEVER, sanction_id
 from streams.engine.local import end_of_day
 from streams.engine.policy import Policy
-from streams.engine.shape_rules import DAILY_CAP, RULES, Conclusion, Look
+from streams.engine.shape_rules import DAILY_CAP, RULES, TAKEOVER, Conclusion, Habits, Look, grown
 from streams.engine.shaping import merged
 from streams.engine.tally import bucket_of
 from streams.engine.telling import TOLD, told_anew
@@ -30,11 +30,12 @@ SOURCE = "behaviour"
 
 class Facts(msgspec.Struct, frozen=True):
     """What is known from settled epochs. today: what local day `day` (a number) holds. acted: reason and leg → until
-    when what followed stands, in ms."""
+    when what followed stands, in ms. habits: how it used to send."""
 
     day: int = NEVER
     today: dict[Leg, Shape] = {}
     acted: dict[str, int] = {}
+    habits: dict[Leg, Habits] = {}
 
 
 class Subject(msgspec.Struct, kw_only=True):
@@ -106,8 +107,9 @@ def _fold(facts: Facts, epoch: int, legs: dict[Leg, Shape], at: _At) -> tuple[Fa
     facts = _added(facts, epoch, legs, at)
     acted = {name: to_ms for name, to_ms in facts.acted.items() if to_ms > effect_ms}
     found: list[Finding] = []
+    habits = dict(facts.habits)
     for leg in sorted(legs):
-        look = Look(at.subject, leg, legs[leg], facts.today.get(leg, Shape()))
+        look = _look(facts, epoch, leg, legs[leg], acted, at)
         for rule in RULES:
             conclusion = rule(look, pack.behaviour)
             if conclusion is None or f"{conclusion.reason}/{leg}" in acted:
@@ -118,7 +120,16 @@ def _fold(facts: Facts, epoch: int, legs: dict[Leg, Shape], at: _At) -> tuple[Fa
             if to_ms > effect_ms:
                 acted[f"{conclusion.reason}/{leg}"] = to_ms
                 found.append(_finding(conclusion, leg, epoch, to_ms, at))
-    return msgspec.structs.replace(facts, acted=acted), found
+        # What a thief sends must not become usual while it is put off.
+        if f"{TAKEOVER}/{leg}" not in acted:
+            habits[leg] = grown(look, facts.day, pack.behaviour)
+    return msgspec.structs.replace(facts, acted=acted, habits=habits), found
+
+
+def _look(facts: Facts, epoch: int, leg: Leg, shape: Shape, acted: dict[str, int], at: _At) -> Look:
+    said = frozenset(name.partition("/")[0] for name in acted if name.endswith(f"/{leg}"))
+    day, habits = facts.today.get(leg, Shape()), facts.habits.get(leg, Habits())
+    return Look(at.subject, leg, shape, day, habits, start_of(epoch, at.epoch_ms), at.epoch_ms, said)
 
 
 def _finding(said: Conclusion, leg: Leg, epoch: int, to_ms: int, at: _At) -> Finding:

@@ -152,10 +152,14 @@ class Reporters(PackPart, frozen=True, kw_only=True):
 
 
 class Sequential(PackPart, frozen=True, kw_only=True):
-    """Harvesting: in a day at least `recipients` numbers (0: never asked) in blocks of 50 of which `fill_permille` or
-    more were sent to, and those are `share_permille` of all recipients."""
+    """Harvesting: a day's recipients, at least `recipients` of them (0: never asked), lie where nobody's customers do.
+
+    In turn: `share_permille` of them in blocks of 50 of which `fill_permille` or more were sent to. Permuted: in fewer
+    than 32 allocated blocks (10 000 numbers), `per_block` or more in each on average.
+    """
 
     recipients: int = 0
+    per_block: int = 50
     fill_permille: int = 500
     share_permille: int = 500
 
@@ -163,16 +167,17 @@ class Sequential(PackPart, frozen=True, kw_only=True):
 class Takeover(PackPart, frozen=True, kw_only=True):
     """An account or line that suddenly sends otherwise than it used to.
 
-    volume: an epoch with `messages` or more (0: never asked) and `factor` times the busiest of the last week. content:
-    `new_permille` of an epoch's texts were never seen, of a subject of whose earlier texts `usual_permille` were.
-    history_epochs: with traffic, before anything is judged.
+    Of epochs with `messages` or more (0: never asked), after `history_epochs` with traffic. volume: `factor` times the
+    busiest epoch of the last week. content: `new_permille` of its messages bear texts first seen within known_after_ms,
+    of a subject of whose messages `usual_permille` used to bear older ones.
     """
 
     messages: int = 0
     factor: int = 10
     new_permille: int = 500
     usual_permille: int = 500
-    history_epochs: int = 100
+    history_epochs: int = 1000
+    known_after_ms: int = 86_400_000
 
 
 class SimBox(PackPart, frozen=True, kw_only=True):

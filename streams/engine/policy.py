@@ -233,8 +233,10 @@ def _validate_behaviour(pack: Pack) -> None:
     )  # fmt: skip
     if min(shares) < 1 or max(shares) > 1000:
         raise ValueError("behaviour: shares are 1 to 1000 permille")
-    if takeover.factor < 1 or takeover.history_epochs < 1:
-        raise ValueError("behaviour.takeover: factor and history_epochs are 1 or more")
+    if min(takeover.factor, takeover.history_epochs, sequential.per_block) < 1:
+        raise ValueError("behaviour: takeover.factor, takeover.history_epochs and sequential.per_block are 1 or more")
+    if not 0 <= takeover.known_after_ms <= YEAR_MS:
+        raise ValueError(f"behaviour.takeover.known_after_ms: 0 to a year, not {takeover.known_after_ms}")
     if not 2 * pack.epoch_ms <= rules.throttle_ms <= YEAR_MS:
         raise ValueError(f"behaviour.throttle_ms: two epochs to a year, not {rules.throttle_ms}")
 

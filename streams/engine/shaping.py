@@ -14,6 +14,7 @@ from streams.contracts.messages import Leg, Message
 from streams.contracts.shapes import Shape, Shapes
 from streams.engine.case import Case
 from streams.engine.epochs import epoch_of
+from streams.engine.jurisdiction import placed
 from streams.engine.people import is_number, person
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -23,17 +24,20 @@ from streams.engine.view import View
 
 #: Numbers in a block: so many that one bit for each fits what JSON keeps exact.
 BLOCK = 50
+#: Numbers are allocated by so many.
+ALLOCATED = 10_000
 _MEMO = 50_000
 
 
 class Seen:
     """What a transaction saw of a subject on one leg; not yet cut to the size of a sketch."""
 
-    __slots__ = ("peers", "recipients", "routes", "sent", "texts", "unlisted")
+    __slots__ = ("blocks", "peers", "recipients", "routes", "sent", "texts", "unlisted")
 
     def __init__(self) -> None:
         self.sent = self.unlisted = 0
         self.recipients: dict[int, int] = {}
+        self.blocks: set[int] = set()
         self.texts: dict[int, int] = {}
         self.routes: set[int] = set()
         self.peers: set[int] = set()
@@ -42,8 +46,8 @@ class Seen:
         """Cut to size."""
         return Shape(
             sent=self.sent, unlisted=self.unlisted, recipients=least(self.recipients, BLOCKS),
-            texts=least(self.texts, TEXTS), routes=tuple(sorted(self.routes)[:NAMES]),
-            peers=tuple(sorted(self.peers)[:NAMES]),
+            blocks=tuple(sorted(self.blocks)[:NAMES]), texts=least(self.texts, TEXTS),
+            routes=tuple(sorted(self.routes)[:NAMES]), peers=tuple(sorted(self.peers)[:NAMES]),
         )  # fmt: skip
 
 
@@ -68,12 +72,13 @@ class Shaper:
         route = message.route
         subjects = [] if route.account_id is None else [f"account:{route.account_id}"]
         if genuine(decision):
-            subjects.append(sender_subject(Case(message, view, policy), self._keys))
+            case, _ = placed(Case(message, view, policy), self._policies)
+            subjects.append(sender_subject(case, self._keys))
         if not subjects:
             return
         size = 1
         unlisted = any([r.code == "SOURCE_NOT_LISTED" for r in decision.reasons])
-        place, bit = self._place(person(message.recipient, policy.pack.grammar))
+        place, bit, block = self._place(person(message.recipient, policy.pack.grammar))
         mark = decision.fingerprint
         for subject in subjects:
             legs = into.get((subject, epoch, length))
@@ -84,6 +89,7 @@ class Shaper:
                 seen = legs[message.leg] = Seen()
             seen.sent += size
             seen.recipients[place] = seen.recipients.get(place, 0) | bit
+            seen.blocks.add(block)
             if unlisted:
                 seen.unlisted += size
             if mark is not None:
@@ -94,19 +100,21 @@ class Shaper:
             if route.peer_ip is not None:
                 seen.peers.add(self._name(route.peer_ip))
 
-    def _place(self, who: str) -> tuple[int, int]:
-        """The keyed hash of the recipient's block, and its bit there."""
+    def _place(self, who: str) -> tuple[int, int, int]:
+        """The keyed hash of the recipient's block of 50, its bit there, and the hash of its allocated block."""
         if not is_number(who):
-            return hashed(who, self._keys.state), 1
-        block, place = divmod(int(who), BLOCK)
-        return hashed(str(block), self._keys.state), 1 << place
+            name = hashed(who, self._keys.state)  # an address that lies beside no other
+            return name, 1, name
+        number = int(who)
+        block, place = divmod(number, BLOCK)
+        return hashed(str(block), self._keys.state), 1 << place, self._name(f"={number // ALLOCATED}")
 
     def _name(self, text: str) -> int:
         found = self._names.get(text)
         if found is None:
             if len(self._names) >= _MEMO:
                 self._names.clear()
-            found = self._names[text] = hashed(text)
+            found = self._names[text] = hashed(text, self._keys.state)
         return found
 
 
@@ -140,5 +148,6 @@ def merged(a: Mapping[Leg, Shape], b: Mapping[Leg, Shape]) -> dict[Leg, Shape]:
 def _both(a: Shape, b: Shape) -> Shape:
     return Shape(
         sent=a.sent + b.sent, unlisted=a.unlisted + b.unlisted, recipients=joined(a.recipients, b.recipients),
-        texts=summed(a.texts, b.texts), routes=united(a.routes, b.routes), peers=united(a.peers, b.peers),
+        blocks=united(a.blocks, b.blocks), texts=summed(a.texts, b.texts), routes=united(a.routes, b.routes),
+        peers=united(a.peers, b.peers),
     )  # fmt: skip

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import permutations
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.contracts.messages import Leg
@@ -146,3 +148,22 @@ def test_epochs_of_another_length_go_on_from_the_day() -> None:
     )  # fmt: skip
     (found,) = said([delta(0, 0, sent=200), delta(1, 10, sent=200), longer])
     assert found.from_ms == T + 3 * HOUR
+
+
+def test_a_subject_stays_small_whatever_it_sends() -> None:
+    rng, rules = Random(1), policy(behaviour={"throttle_ms": 2 * MINUTE, "routes": 1})
+    state: Subject | None = None
+
+    def names(count: int) -> tuple[int, ...]:
+        return tuple(sorted(rng.randrange(2**53) for _ in range(count)))
+
+    for epoch in range(60):
+        shape = Shape(
+            sent=10**6, unlisted=10**6, recipients=tuple((n, 2**50 - 1) for n in names(64)), blocks=names(32),
+            texts=tuple((n, 10**5) for n in names(32)), routes=names(32), peers=names(32),
+        )  # fmt: skip
+        for partition in range(6):
+            one = delta(180 * epoch, epoch * 10, partition=partition)
+            both: dict[Leg, Shape] = {"origination": shape, "termination": shape}
+            state, _ = on_shapes(state, msgspec.structs.replace(one, legs=both), rules)
+        assert len(msgspec.json.encode(state)) < 40_000

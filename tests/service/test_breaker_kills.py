@@ -66,11 +66,13 @@ def model() -> list[SanctionRow]:
 
 @dataclass
 class BreakerBed(Bed):
-    """Settled by what the breaker and the sanction agent read."""
+    """Settled by what the breaker, or another agent that counts, and the sanction agent read."""
+
+    road: tuple[tuple[str, str], ...] = (("breaker", "pairs"), ("sanctions", "findings"))
 
     def settled(self) -> bool:
         progress = [msgspec.json.decode(v, type=Progress) for _, _, v in self.read("progress")]
-        for component, entity in (("breaker", "pairs"), ("sanctions", "findings")):
+        for component, entity in self.road:
             topic = f"{self.prefix}{entity}.v1"
             at = {p.partition: p.next_offset for p in progress if (p.component, p.topic) == (component, topic)}
             if any(at.get(p, 0) < end for p, end in self.ends(entity).items()):
