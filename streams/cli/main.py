@@ -25,6 +25,7 @@ from streams.cli import (
     notices,
     policy,
     registry,
+    releases,
     replay,
     reports,
     run,
@@ -80,7 +81,7 @@ for panel, commands in (
         app.command(rich_help_panel=panel)(command)
 _GROUPS = (
     (RUN, (api, topics, check)),
-    (FEED, (registry, policy, reports, settings, sanction, appeal)),
+    (FEED, (registry, policy, reports, settings, sanction, appeal, releases)),
     (LOOK, (dead, evidence, lake, notices)),
 )
 for panel, groups in _GROUPS:

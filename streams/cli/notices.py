@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,12 +16,36 @@ from streams.errors import InputError
 if TYPE_CHECKING:
     from streams.contracts.appeals import Notice
 
-app = app_of("notices", "Notices to the subjects of sanctions.")
+app = app_of("notices", "What customers are told: clauses for contracts, and notices to the subjects of sanctions.")
+
+Tongue = Literal["ko", "en"]
+Name = Annotated[str, typer.Option("--carrier", help="The carrier's name, as customers know it.", metavar="NAME")]
+SpamBox = Annotated[str, typer.Option(help="Where recipients see what is held for them.", metavar="WHERE")]
+Contact = Annotated[str, typer.Option(help="Whom customers may ask.", metavar="WHO")]
 
 _COLUMNS = (
     "notice_id", "to", "subject", "kind", "sanction_id", "step", "from", "until", "reason", "authority", "why_after",
     "reference", "appeal_id", "appeal_until", "decide_by", "recorded_at",
 )  # fmt: skip
+
+
+@app.command()
+def clauses(
+    for_: Annotated[
+        Literal["sender", "recipient"], typer.Option("--for", help="Whose contract: who sends, or who receives.")
+    ],
+    carrier: Name,
+    spam_box: SpamBox,
+    contact: Contact,
+    language: Annotated[Tongue, typer.Option(help="ko or en.")] = "ko",
+) -> None:
+    """Print clauses for a contract, in our own words: have a lawyer read them.
+
+    They say that lawful messages may be filtered, where recipients see what is held, and how it is released.
+    """
+    from streams.packs.customers import Carrier, clause
+
+    answer(clause(for_, language, Carrier(carrier, spam_box, contact)))
 
 
 @app.command()
@@ -34,17 +58,31 @@ def resolve(
         Path | None, typer.Option(help="Write the CSV there, readable by its owner only; standard output else.")
     ] = None,
     since: Annotated[str | None, typer.Option(help="Only notices recorded from this time on.", metavar="ISO")] = None,
+    letters: Annotated[
+        Tongue | None, typer.Option(help="Write a letter for each in this language, ko or en, as a last column.")
+    ] = None,
+    carrier: Name = "",
+    spam_box: SpamBox = "",
+    contact: Contact = "",
 ) -> None:
     """List the notices with the numbers of the people they are for.
 
     People stand in the topics under the state key only. Here each number of FILE is put under that key and compared;
     nothing is written to Kafka, and numbers of other carriers stay pseudonyms. Ends with 1 when one stays.
     """
+    if letters is not None and not (carrier and spam_box and contact):
+        raise InputError("--letters name --carrier, --spam-box and --contact: give all three.")
     shell = shell_of(ctx)
     found = _notices(shell, None if since is None else instant(since))
     wanted = {p for p in map(_person, found) if p is not None}
     numbers = _numbers(shell, subscribers, wanted)
     rows = [_row(notice, numbers) for notice in found]
+    if letters is not None:
+        from streams.packs.customers import Carrier, letter
+
+        zone, who = shell.policies().default.pack.time_zone, Carrier(carrier, spam_box, contact)
+        for notice, row in zip(found, rows, strict=True):
+            row["letter"] = letter(notice, row["to"], letters, who, zone)
     if out is None:
         answer("\n".join(_csv(rows)))
     else:
@@ -78,12 +116,10 @@ def _person(notice: Notice) -> str | None:
 
 def _numbers(shell: Shell, file: Path, wanted: set[str]) -> dict[str, str]:
     """Pseudonym → number, for those wanted. Raises InputError."""
-    from streams.engine.policy import Policies
     from streams.engine.pseudonym import state_pseudonym
     from streams.engine.senders import classify
-    from streams.packs import shipped
 
-    grammar = Policies(shipped(), shell.settings.jurisdiction).default.pack.grammar
+    grammar = shell.policies().default.pack.grammar
     keys, found = shell.keys(), dict[str, str]()
     for number, text in _first_column(file):
         if len(found) == len(wanted):
@@ -130,7 +166,8 @@ def _csv(rows: list[dict[str, str]]) -> list[str]:
     from streams.lake.formula import guarded
 
     held = io.StringIO()
-    writer = csv.DictWriter(held, _COLUMNS, lineterminator="\n")
+    columns = (*_COLUMNS, "letter") if any("letter" in row for row in rows) else _COLUMNS
+    writer = csv.DictWriter(held, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows([{name: guarded(cell) for name, cell in row.items()} for row in rows])
     return held.getvalue().splitlines()

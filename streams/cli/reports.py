@@ -6,31 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from streams.cli.shell import Json, answer, app_of, iso, no, say, shell_of
+from streams.cli.rejects import Reject, imported
+from streams.cli.shell import Json, answer, app_of, iso, say, shell_of
 from streams.errors import InputError
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from streams.contracts.reports import Report
-    from streams.engine.pack import Pack
     from streams.intake.base import Intake
 
 app = app_of("reports", "Take reports in, from files and over HTTP, and erase what is held of a reporter.")
 FORMATS = ("korea", "trai", "arf", "portal", "7726")
-
-
-class Reject(NamedTuple):
-    """A row that was not taken, for the rejects file."""
-
-    row: int
-    reason: str
-    detail: str
-    content: str
 
 
 @app.command("import")
@@ -63,7 +52,7 @@ def import_(
         raise InputError(f"There is no format {format!r}: choose {', '.join(FORMATS)}.")
     intake = _intake(format, source, relays)
     path = rejects or Path(f"rejects-{file.name}.ndjson")
-    keys, pack, connection = shell.keys(), _pack(shell.settings.jurisdiction), shell.connection()
+    keys, pack, connection = shell.keys(), shell.policies().default.pack, shell.connection()
     sink, taken, bad = ReportSink(connection, pack, keys, "dualblock-reports"), 0, list[Reject]()
     with ExitStack() as stack:
         for found in _reports(stack.enter_context(_open(file)), file, format, intake):
@@ -77,7 +66,7 @@ def import_(
             except InvalidRecord as large:
                 bad.append(Reject(number, large.reason, large.detail, report.report_id))
     sink.flush()
-    _done(file, path, taken, bad, json)
+    imported(file, path, taken, bad, json, "reports")
 
 
 def _intake(format: str, source: str, relays: Path | None) -> Intake:
@@ -165,38 +154,11 @@ def _each(number: int, read: Callable[[], Report], shown: str) -> tuple[int, Rep
         return Reject(number, refused.reason, refused.detail, shown[:2000])
 
 
-def _done(file: Path, path: Path, taken: int, bad: list[Reject], json: bool) -> None:
-    import collections
-
-    import msgspec
-
-    if bad:
-        try:
-            path.write_bytes(b"".join(msgspec.json.encode(r._asdict()) + b"\n" for r in bad))
-        except OSError as error:
-            raise InputError(f"{path} can't be written ({error.strerror}): name another --rejects.") from error
-    reasons: Counter[str] = collections.Counter(r.reason for r in bad)
-    if json:
-        answer(msgspec.json.encode({"imported": taken, "rejected": len(bad), "reasons": reasons}).decode())
-    else:
-        answer(f"{file.name}: {taken:,} reports imported.")
-    if bad:
-        said = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
-        no(f"{len(bad):,} rows are no reports ({said}), the first in row {bad[0].row}: all are in {path}.")
-
-
 def _open(file: Path) -> BinaryIO:
     try:
         return file.open("rb")
     except OSError as error:
         raise InputError(f"{file} can't be read ({error.strerror}): name a readable file.") from error
-
-
-def _pack(jurisdiction: str) -> Pack:
-    from streams.engine.policy import Policies
-    from streams.packs import shipped
-
-    return Policies(shipped(), jurisdiction).default.pack
 
 
 @app.command()
@@ -208,31 +170,21 @@ def erase(
 
     It is written to outcomes under the reporter's pseudonym. What stands there before leaves Kafka with its retention.
     """
-    from confluent_kafka import Producer
-
+    from streams.cli.kafka import send
     from streams.contracts.appeals import Outcome
-    from streams.contracts.base import encoder
     from streams.engine.people import person
     from streams.engine.pseudonym import person_key
-    from streams.pipeline.reporting import idempotent
 
     shell = shell_of(ctx)
     if not reporter.strip():
         raise InputError("--reporter is empty: give the reporter's number, or the id that the portal gave.")
-    keys, pack, connection = shell.keys(), _pack(shell.settings.jurisdiction), shell.connection()
+    keys, pack, connection = shell.keys(), shell.policies().default.pack, shell.connection()
     key, now_ms = person_key(keys, person(reporter, pack.grammar)), time.time_ns() // 1_000_000
     record = Outcome(
         outcome_id=f"erased-{now_ms}", reporter=key, subject="-", sanction_id="-", overturned=False,
         recorded_at_ms=now_ms, erased=True,
     )  # fmt: skip
-    failed: list[str] = []
-    producer = Producer(idempotent(connection, "dualblock-erase"))
-    producer.produce(
-        connection.topic("outcomes"), encoder().encode(record), key.encode(),
-        on_delivery=lambda error, _: failed.append(error.str()) if error is not None else None,
-    )  # fmt: skip
-    if producer.flush(30) or failed:
-        raise InputError(f"Kafka did not take it ({', '.join(failed) or 'no answer'}): run it again.")
+    send(connection, "outcomes", [(key, record)])
     answer(f"{key}: erased as of {iso(now_ms)}; the weight starts again at the floor.")
 
 
@@ -255,6 +207,6 @@ def listen(
     shell = shell_of(ctx)
     keys, connection = shell.keys(), shell.connection()
     limits = Limits(max_body_bytes=max_body_bytes, timeout_ms=timeout_hours * 3_600_000)
-    pack = _pack(shell.settings.jurisdiction)
+    pack = shell.policies().default.pack
     serve(connection, pack, keys, host, port, limits, lambda at: say(f"Listening on http://{host}:{at}; Ctrl-C stops."))
     say("Stopped.")

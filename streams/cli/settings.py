@@ -13,7 +13,6 @@ from streams.errors import InputError
 
 if TYPE_CHECKING:
     from streams.contracts.settings import SettingsRequest
-    from streams.engine.pack import Grammar
 
 app = app_of("settings", "Recipients' own rules: whom they block, whom they allow, which texts they don't want.")
 
@@ -48,7 +47,7 @@ def set_(
     from streams.engine.recipient import listed_key
 
     shell = shell_of(ctx)
-    grammar, keys = _grammar(shell), shell.keys()
+    grammar, keys = shell.policies().default.pack.grammar, shell.keys()
     listed = {
         name: tuple(sorted({listed_key(sender, grammar, keys) for sender in senders or ()}))
         for name, senders in (("block", block), ("allow", allow))
@@ -120,14 +119,7 @@ def _recipient(shell: Shell, number: str) -> str:
     from streams.engine.recipient import recipient_key
     from streams.engine.senders import classify
 
-    grammar = _grammar(shell)
+    grammar = shell.policies().default.pack.grammar
     if not classify(number, None, grammar).personal or classify(number, None, grammar).kind == "malformed":
         raise InputError(f"{number!r} is nobody's number: give a subscriber's, such as 010-5550-0000.")
     return recipient_key(number, grammar, shell.keys())
-
-
-def _grammar(shell: Shell) -> Grammar:
-    from streams.engine.policy import Policies
-    from streams.packs import shipped
-
-    return Policies(shipped(), shell.settings.jurisdiction).default.pack.grammar

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from streams.config import Settings
+    from streams.engine.policy import Policies
     from streams.engine.pseudonym import Keys
     from streams.pipeline.settings import Connection
 
@@ -143,6 +144,13 @@ class Shell:
                 "security, or start a broker (`dualblock broker`)."
             ) from exception
         return made
+
+    def policies(self) -> Policies:
+        """The shipped packs, as the configured jurisdiction reads them. Raises ConfigError."""
+        from streams.engine.policy import Policies
+        from streams.packs import shipped
+
+        return Policies(shipped(), self.settings.jurisdiction)
 
     def keys(self, *, demo: bool = False) -> Keys:
         """The keys; with `demo` the demo keys stand in for missing ones, and it is said. Raises ConfigError."""

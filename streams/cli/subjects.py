@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -13,7 +14,6 @@ from streams.errors import InputError
 if TYPE_CHECKING:
     from streams.contracts.reputation import SanctionRow
     from streams.engine.pack import Pack
-    from streams.engine.policy import Policies
     from streams.replica.memory import MemoryReplica
 
 KINDS = ("sender", "account", "reseller", "relay", "campaign", "host", "pair")
@@ -40,7 +40,7 @@ def standing_of(shell: Shell, text: str) -> Standing:
     from streams.cli.kafka import view_of
 
     now_ms = time.time_ns() // 1_000_000
-    policies = _policies(shell)
+    policies = shell.policies()
     connection = shell.connection()
     subject = subject_of(shell, text, now_ms)
     view = view_of(connection, ("policy", "sanctions"), only={subject, shell.settings.jurisdiction})
@@ -58,26 +58,27 @@ def subject_of(shell: Shell, text: str, now_ms: int) -> str:
     if hash_sign and epoch.isdecimal():  # service codes hold a # of their own
         return f"{subject_of(shell, f'{kind}:{head}', now_ms).rpartition('#')[0]}#{epoch}"
     address = name if name.startswith("+") else name.rpartition(":")[2]  # kr:15881234 as well as 1588-1234
+    from streams.engine.directing import case_of
+    from streams.engine.subjects import sender_subject
+
+    case = case_of(address, now_ms, senders_view(shell, [address], now_ms), shell.policies())
+    if case.sender.kind == "malformed":
+        raise InputError(f"{name!r} is no sender: write it as phones display it.")
+    return sender_subject(case, shell.keys())
+
+
+def senders_view(shell: Shell, addresses: Iterable[str], now_ms: int) -> MemoryReplica:
+    """The policy, and what the registry says of these senders: as much as naming them as subjects takes."""
     from streams.cli.kafka import view_of
     from streams.engine.directing import case_of
     from streams.engine.numberplan import block_key
-    from streams.engine.subjects import sender_subject
     from streams.replica.memory import MemoryReplica
 
-    policies = _policies(shell)
-    empty: MemoryReplica = MemoryReplica()
-    sender = case_of(address, now_ms, empty, policies).sender
-    if sender.kind == "malformed":
-        raise InputError(f"{name!r} is no sender: write it as phones display it.")
-    wanted = {f"sender:{sender.key}"}
-    if sender.number is not None:
-        wanted |= {f"number:{sender.number}", block_key(sender.number)}
-    view = view_of(shell.connection(), ("registry", "policy"), only={*wanted, shell.settings.jurisdiction})
-    return sender_subject(case_of(address, now_ms, view, policies), shell.keys())
-
-
-def _policies(shell: Shell) -> Policies:
-    from streams.engine.policy import Policies
-    from streams.packs import shipped
-
-    return Policies(shipped(), shell.settings.jurisdiction)
+    policies, empty = shell.policies(), MemoryReplica()
+    wanted: set[str] = {shell.settings.jurisdiction}
+    for address in addresses:
+        sender = case_of(address, now_ms, empty, policies).sender
+        wanted.add(f"sender:{sender.key}")
+        if sender.number is not None:
+            wanted |= {f"number:{sender.number}", block_key(sender.number)}
+    return view_of(shell.connection(), ("registry", "policy"), only=wanted)

@@ -13,8 +13,13 @@ import msgspec
 from streams.contracts.base import Record
 from streams.contracts.releases import Release, ReleaseReview
 from streams.contracts.reputation import Finding
+from streams.engine.case import Case
 from streams.engine.epochs import effect_of, epoch_of
+from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import MAX_RELEASERS, Pack
+from streams.engine.pseudonym import Keys
+from streams.engine.recipient import recipient_key
+from streams.engine.subjects import campaign_subject, sender_subject
 
 #: Reviews of a subject that are remembered.
 MAX_REVIEWS = 50
@@ -43,6 +48,28 @@ class Gathered(Record, frozen=True, kw_only=True):
     spent_ms: int = -(2**53)
     reviews: tuple[ReleaseReview, ...] = ()
     opened_by: dict[str, str] = {}
+
+
+def releases_of(
+    case: Case, keys: Keys, *, release_id: str, recipient: str, text: str | None, relay_id: str | None,
+    event_id: str | None, recorded_at_ms: int,
+) -> list[Release]:  # fmt: skip
+    """The releases of one message, at the time of its case: of its sender, and of its text's campaign over its relay.
+
+    The template alone is the campaign here: of its bands each would open a review of its own.
+    """
+    subjects = [sender_subject(case, keys)]
+    exact = fingerprint(text) if text is not None else None
+    if exact is not None:
+        subjects.append(campaign_subject(relay_id, exact))
+    person = recipient_key(recipient, case.pack.grammar, keys)
+    return [
+        Release(
+            release_id=release_id, act="release", subject=subject, recipient=person, event_id=event_id,
+            released_at_ms=case.e_ms, recorded_at_ms=recorded_at_ms,
+        )
+        for subject in subjects
+    ]  # fmt: skip
 
 
 def take(state: Gathered | None, release: Release, pack: Pack) -> tuple[Gathered, tuple[ReleaseReview, ...]]:

@@ -15,15 +15,16 @@ COMMANDS = {
     "appeal", "case", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
-    "ledger", "api", "evidence",
+    "ledger", "releases", "api", "evidence",
 }  # fmt: skip
 GROUPS = {
-    "appeal": {"file", "decide"}, "notices": {"resolve"}, "sanction": {"impose", "lift"},
+    "appeal": {"file", "decide"}, "notices": {"resolve", "clauses"}, "sanction": {"impose", "lift"},
     "reports": {"import", "listen", "erase"},
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
     "settings": {"set", "erase", "show"},
     "evidence": {"make", "verify"},
+    "releases": {"import", "list", "decide"},
     "lake": {"write", "check", "ask", "questions", "sql"},
 }  # fmt: skip
 
