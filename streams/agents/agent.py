@@ -5,9 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from streams.agents.deadletter import Delivery, dead_letter
+from streams.agents.deadletter import Delivery, dead_letter, reason_of
 from streams.agents.errors import WorkerFailed
 from streams.agents.tables import raw_schema
+from streams.telemetry.metrics import count
 
 if TYPE_CHECKING:
     from streams.agents.app import AgentApp
@@ -72,7 +73,7 @@ async def _handle(app: "AgentApp", name: str, message: Any, handler: Handler, de
     )
     try:
         event_time_ms = await handler(record)
-        app.count("agent_events_total")
+        count("records_total", step=name)
     except WorkerFailed:
         raise
     except Exception as error:  # whatever a handler raises
@@ -80,7 +81,7 @@ async def _handle(app: "AgentApp", name: str, message: Any, handler: Handler, de
         limit = app.emitter.max_record_bytes
         letter = dead_letter(dead_letters, record, error, version=app.settings.version, max_record_bytes=limit)
         await app.emitter.emit(letter)
-        app.count("agent_dead_letters_total")
+        count("dead_letters_total", step=name, reason=reason_of(error))
         log.warning("%s: %s[%d]@%d is a dead letter: %r", name, record.topic, record.partition, record.offset, error)
     app.crash_points("after-handler")
     app.progress.handled(name, message.tp, record.offset + 1, event_time_ms)

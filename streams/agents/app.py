@@ -22,7 +22,6 @@ from streams.agents.transport import Consumer, TableManager, Transport
 
 log = logging.getLogger(__name__)
 
-Count = Literal["agent_events_total", "agent_dead_letters_total"]
 CrashPoint = Literal["after-table-write", "after-send", "after-handler", "before-commit"]
 
 # How long a handler and the acknowledgement of what it sent may hold up a rebalance; well inside the broker's patience.
@@ -67,11 +66,8 @@ def _nothing(_: str) -> None:
 class AgentApp(faust.App):
     """One consumer group member: its agents, tables, producer and progress."""
 
-    def __init__(
-        self, settings: AgentSettings, *, count: Callable[[Count], None], crash_points: Callable[[CrashPoint], None]
-    ) -> None:
+    def __init__(self, settings: AgentSettings, *, crash_points: Callable[[CrashPoint], None]) -> None:
         self.settings = settings
-        self.count = count
         self.crash_points = crash_points
         self.consumed: set[str] = set()
         self.closed = False
@@ -172,12 +168,11 @@ def framework_options(settings: AgentSettings) -> dict[str, Any]:
 def create_app(
     settings: AgentSettings,
     *,
-    count: Callable[[Count], None] = _nothing,
     crash_points: Callable[[CrashPoint], None] = _nothing,
 ) -> AgentApp:
     """An app without agents yet: declare tables (`bytes_table`) and agents (`agent`), then `run_worker`.
 
-    `count` is called once per event and dead letter; `crash_points` is for kill tests.
+    `crash_points` is for kill tests.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return AgentApp(settings, count=count, crash_points=crash_points)
+    return AgentApp(settings, crash_points=crash_points)

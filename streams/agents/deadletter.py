@@ -23,6 +23,11 @@ class Delivery:
     value: bytes | None
 
 
+def reason_of(error: Exception) -> str:
+    """A Refused's own code, else HANDLER_FAILED."""
+    return error.reason if isinstance(error, Refused) else "HANDLER_FAILED"
+
+
 def dead_letter(topic: str, record: Delivery, error: Exception, *, version: str, max_record_bytes: int) -> Output:
     """The record for the dead-letter topic: key and value as they came.
 
@@ -30,10 +35,9 @@ def dead_letter(topic: str, record: Delivery, error: Exception, *, version: str,
     `topic`, `partition`, `offset`, `at_ms` (wall clock), `version`. A record that does not fit `max_record_bytes` is
     replaced by its first 64 KiB, with `sha256` and `size` (bytes) of the whole in two more headers.
     """
-    reason = error.reason if isinstance(error, Refused) else "HANDLER_FAILED"
     text = f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:TEXT_BYTES]
     headers = [
-        ("reason", reason.encode()),
+        ("reason", reason_of(error).encode()),
         ("exception", text.decode("utf-8", "ignore").encode()),
         ("topic", record.topic.encode()),
         ("partition", str(record.partition).encode()),

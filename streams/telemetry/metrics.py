@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from prometheus_client import Counter, Gauge
 
 CounterName = Literal[
-    # Records handled by a step, valid or not. step
+    # Records handled by a step or an agent, valid or not. step
     "records_total",
     # Records that a step wrote, by entity. step, entity
     "outputs_total",

@@ -11,7 +11,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.agents import AgentApp, AgentSettings, Delivery, StateFailed, agent, create_app, transport
-from streams.agents.errors import OutputLost
+from streams.agents.errors import OutputLost, Refused
+from streams.telemetry.metrics import read
 
 HERE = TP("t", 0)
 
@@ -86,6 +87,27 @@ def test_an_event_is_acknowledged_by_us_after_its_handler(app: AgentApp) -> None
     assert seen[0] == Delivery("t", 0, 7, 1500, b"k", b"one")
     assert [event.acked for event in events] == [True, True]
     assert app.progress._at[HERE] == ("a", 10, 5_000)
+
+
+def test_events_and_dead_letters_are_counted_by_agent_and_reason(app: AgentApp) -> None:
+    def counted() -> tuple[float, float, float]:
+        return (
+            read("records_total", step="a"),
+            read("dead_letters_total", step="a", reason="NOT_ONE"),
+            read("dead_letters_total", step="a", reason="HANDLER_FAILED"),
+        )
+
+    async def handler(record: Delivery) -> None:
+        if record.value == b"two":
+            raise Refused("NOT_ONE", "it is two")
+        if record.value == b"three":
+            raise ValueError
+
+    app.gate.open()
+    before = counted()
+    _, emitted = run(app, handler, [Event(n, value) for n, value in enumerate((b"one", b"two", b"three"))])
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1, 1]
+    assert len(emitted) == 2
 
 
 def test_a_failure_of_the_worker_is_neither_acknowledged_nor_a_dead_letter_and_stops_the_loop(app: AgentApp) -> None:

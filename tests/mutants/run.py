@@ -25,7 +25,7 @@ from tests.mutants.nursery import Nursery
 ROOT = Path(__file__).parents[2]
 LISTS = Path(__file__).parent
 # What the tests of a room can reach; whichever exist.
-COPIED = ("streams", "tests", "schemas", "packs", "examples", "pyproject.toml")
+COPIED = ("streams", "tests", "schemas", "packs", "examples", "deploy", "pyproject.toml")
 TIMEOUT_S = 300
 ARGUMENTS = ("-q", "-x", "--no-header", "-p", "no:cacheprovider")
 PURE = ("-m", "not kafka")
