@@ -21,7 +21,7 @@ TEXTS: dict[str, Any] = tomllib.loads((Path(streams.packs.__path__[0]) / "custom
 CARRIER = Carrier("Example Mobile", "the app's folder Spam", "desk@carrier.example")
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 #: Lawful messages may be filtered; they are held in the spam box; they can be released.
-MUST_SAY = {"ko": ("적법한 메시지도", "스팸함", "스팸 해제"), "en": ("lawful message may be", "spam box", "release")}
+MUST_SAY = {"ko": ("적법한 메시지도", "스팸함", "스팸 해제"), "en": ("lawful message may be", "spam box", "release it")}
 
 
 def names(text: str) -> set[str]:
