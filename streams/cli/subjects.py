@@ -58,6 +58,8 @@ def subject_of(shell: Shell, text: str, now_ms: int) -> str:
     if hash_sign and epoch.isdecimal():  # service codes hold a # of their own
         return f"{subject_of(shell, f'{kind}:{head}', now_ms).rpartition('#')[0]}#{epoch}"
     address = name if name.startswith("+") else name.rpartition(":")[2]  # kr:15881234 as well as 1588-1234
+    if "ott:" in name:  # ott:talk:duru and kr:ott:talk:duru, whatever the id holds
+        address = name[name.index("ott:") :]
     from streams.engine.directing import case_of
     from streams.engine.subjects import sender_subject
 

@@ -43,6 +43,7 @@ from streams.contracts.registry import (
 )
 from streams.contracts.reputation import SanctionEntry
 from streams.contracts.settings import SettingsEntry
+from streams.engine.accounts import sender_of
 from streams.engine.blocks import state_at
 from streams.engine.feeds import Absence, absence, fresh
 from streams.engine.jobs.keys import compromised_since, key_name
@@ -107,7 +108,11 @@ class Case:
         self.message, self.view, self.policy, self.pack = message, view, policy, policy.pack
         self.when = when or effective_time(message, policy.pack.skew_ms)
         self.e_ms, late = self.when
-        self.sender: SenderId = classify(message.sender.address, message.sender.ton, self.pack.grammar)
+        shown, grammar = message.sender, self.pack.grammar
+        if message.channel in ("mo", "mt"):
+            self.sender: SenderId = classify(shown.address, shown.ton, grammar)
+        else:
+            self.sender = sender_of(message.channel, shown.address, shown.ton, message.origin_id, grammar)
         self.flags: list[str] = [*self.sender.flags]
         if late:
             self.flags.append("time_from_ingest")

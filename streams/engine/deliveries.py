@@ -17,6 +17,7 @@ from streams.contracts.decisions import Decision
 from streams.contracts.messages import Message, Route
 from streams.contracts.recent import Delivery, Origin
 from streams.contracts.reports import Report
+from streams.engine.accounts import sender_of
 from streams.engine.epochs import epoch_of, start_of
 from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import Pack
@@ -65,7 +66,7 @@ class Memo:
         self._policies, self._keys = policies, keys
         self._packs: dict[str, Pack] = {}
         self._pack: Pack | None = None
-        self._senders: dict[tuple[str, int | None], tuple[SenderId, str]] = {}
+        self._senders: dict[tuple[str, int | None, object], tuple[SenderId, str]] = {}
 
     def delivery(self, message: Message, decision: Decision, view: View) -> Delivery | None:
         """None when nobody got it, or on the leg before the recipient's."""
@@ -82,10 +83,11 @@ class Memo:
             self._pack = pack
             self._senders.clear()
         sender, route, number = message.sender, message.route, message.origin_number
-        named = (sender.address, sender.ton)
+        rich = None if message.channel in ("mo", "mt") else (message.channel, message.origin_id)
+        named = (sender.address, sender.ton, rich)
         shown = self._senders.get(named)
         if shown is None:
-            found = classify(sender.address, sender.ton, pack.grammar)
+            found = sender_of(message.channel, sender.address, sender.ton, message.origin_id, pack.grammar)
             shown = self._senders[named] = (found, state_pseudonym(self._keys, found.key))
         return Delivery(
             person_key(self._keys, person(message.recipient, pack.grammar)),
@@ -151,7 +153,8 @@ def join(report: Report, held: Sequence[Delivery], coverage: Coverage, pack: Pac
 
 def _find(report: Report, held: Sequence[Delivery], pack: Pack, keys: Keys) -> Delivery | None:
     first, last = span_of(report, pack)
-    shown = state_pseudonym(keys, classify(report.displayed_sender, None, pack.grammar).key)
+    sender = sender_of(report.channel, report.displayed_sender, None, report.origin_id, pack.grammar)
+    shown = state_pseudonym(keys, sender.key)
     mark = fingerprint(report.text) if report.text else None
     fit = [
         d for d in held

@@ -16,6 +16,7 @@ from streams.contracts.base import Count, Id, Record
 from streams.contracts.messages import Message, Sender
 from streams.contracts.reports import Directive
 from streams.contracts.reputation import Finding
+from streams.engine.accounts import WRITTEN
 from streams.engine.case import Case
 from streams.engine.hosts import hosts
 from streams.engine.policy import Policies
@@ -138,15 +139,17 @@ def _keyed(key: str, directive: Directive, view: View, policies: Policies, keys:
 
 def case_of(address: str, at_ms: int, view: View, policies: Policies) -> Case:
     """A sender at a time, as if it had sent a message; for what must be found under the name that gates look for."""
+    ott = address.removeprefix(WRITTEN) if address.startswith(WRITTEN) else None
     message = Message(
         event_id="-",
         producer="directive",
         event_time_ms=at_ms,
         ingested_at_ms=at_ms,
         leg="termination",
-        channel="mt",
+        channel="mt" if ott is None else "ott",
         traffic_class="a2p",
         sender=Sender(address=address),
+        origin_id=ott,
         recipient="",
     )
     return Case(message, view, policies.at(view, at_ms))

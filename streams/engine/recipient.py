@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from streams.contracts.decisions import Action
 from streams.contracts.settings import Wishes
+from streams.engine.accounts import written
 from streams.engine.case import Case
 from streams.engine.outcome import Check
 from streams.engine.pack import Grammar
 from streams.engine.pseudonym import Keys, state_once, state_pseudonym
-from streams.engine.senders import classify, classify_once
+from streams.engine.senders import classify_once
 
 NAME = "recipient"
 PASS = Check(NAME, "PASS", gate="recipient")
@@ -50,7 +51,7 @@ def recipient_key(number: str, grammar: Grammar, keys: Keys) -> str:
 
 def listed_key(address: str, grammar: Grammar, keys: Keys) -> str:
     """How a sender stands in a recipient's lists: people as a pseudonym, everybody else in clear."""
-    sender = classify(address, None, grammar)
+    sender = written(address, grammar)
     return state_pseudonym(keys, sender.key) if sender.personal else sender.key
 
 

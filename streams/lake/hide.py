@@ -12,22 +12,23 @@ from typing import Any
 import msgspec
 
 from streams.contracts.reports import Report
+from streams.engine.accounts import ACCOUNTS, sender_of
 from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import Grammar
 from streams.engine.pseudonym import Keys, state_pseudonym
-from streams.engine.senders import classify
+from streams.engine.senders import SenderId, classify
 
 #: Fields of a report that name nobody and stand in the lake as they came.
 CLEAR = frozenset(
     {
         "report_id", "message_at_ms", "reported_at_ms", "ingested_at_ms", "report_type", "category", "channel", "leg",
         "traffic_class", "reporter_group", "event_id", "group_chat", "source", "message_from_ms", "received",
-        "weight_permille",
+        "weight_permille", "jurisdiction",
     }
 )  # fmt: skip
 #: Fields that stand there changed: numbers as pseudonyms, the route without the peer's address, the fingerprint of the
 #: reported text where that of the delivered one is not known.
-CHANGED = frozenset({"displayed_sender", "origin_number", "reporter", "route", "fingerprint"})
+CHANGED = frozenset({"displayed_sender", "origin_number", "origin_id", "reporter", "route", "fingerprint"})
 #: Fields that never get there. What none of the three names does not either, until somebody has thought about it.
 LEFT_OUT = frozenset({"text"})
 _A_NUMBER = re.compile(r"(?:\D?\d){7}")
@@ -49,11 +50,12 @@ class Hide:
 
     def report(self, report: Report) -> HiddenReport:
         """The report without numbers and text; the number on the display stays where it is no person's."""
-        sender = classify(report.displayed_sender, None, self._grammar)
+        sender = sender_of(report.channel, report.displayed_sender, None, report.origin_id, self._grammar)
         kept: dict[str, Any] = {name: getattr(report, name) for name in CLEAR}
         return HiddenReport(
             **kept,
-            displayed_sender=self._sender(report.displayed_sender),
+            displayed_sender=self._shown(report, sender),
+            origin_id=None if report.origin_id is None else self._hidden(sender),
             origin_number=None if report.origin_number is None else self._sender(report.origin_number),
             reporter=self._person(report.reporter),
             route=msgspec.structs.replace(report.route, peer_ip=None),
@@ -66,7 +68,13 @@ class Hide:
         return hmac.digest(self._keys.state, raw, "sha256").hex()[:20]
 
     def _sender(self, address: str) -> str:
-        found = classify(address, None, self._grammar)
+        return self._hidden(classify(address, None, self._grammar), address)
+
+    def _shown(self, report: Report, sender: SenderId) -> str:
+        """What the phone showed. A name beside an account is whatever its owner wrote: only the account is kept."""
+        return self._hidden(sender, "" if sender.kind in ACCOUNTS else report.displayed_sender)
+
+    def _hidden(self, found: SenderId, address: str = "") -> str:
         spelled = found.kind in ("alphanumeric", "service_code") and _A_NUMBER.search(address)
         return state_pseudonym(self._keys, found.key) if found.personal or spelled else found.key
 

@@ -12,6 +12,7 @@ from streams.contracts.registry import (
     CertificateRow,
     ConsentRow,
     DnoRow,
+    NetworkRow,
     NumberRow,
     PermissionRow,
     RelayRow,
@@ -19,9 +20,10 @@ from streams.contracts.registry import (
     Row,
     SenderRow,
 )
+from streams.engine.accounts import ACCOUNTS, written
 from streams.engine.numberplan import block_key
 from streams.engine.pack import Grammar
-from streams.engine.senders import SenderId, classify
+from streams.engine.senders import SenderId
 from streams.engine.skeleton import skeleton, skeletons_of
 
 #: Why a recorded decision can't be judged.
@@ -48,19 +50,25 @@ class Touched:
         self._numbers: set[str] = set()  # numbers, and keys of blocks
         self._hidden_kinds: set[str] = set()
         self._skeletons: set[str] = set()
-        self._any_number = self._recipients = False
+        self._any_number = self._recipients = self._networks = False
         for row in rows:
             self._note(row)
 
     def why(self, decision: Decision) -> str | None:
         """Why the new rows could change the decision in a way that can't be told; None where they say nothing of it."""
         sender = decision.sender
+        if sender.kind in ACCOUNTS and self._skeletons:
+            return NEEDS_MESSAGE  # the name beside an account stands in the message alone
         if self._recipients:
             return RECIPIENT_HIDDEN
         if sender.key.startswith("~"):
             if sender.kind in self._hidden_kinds or self._any_number:
                 return SENDER_HIDDEN
-        elif self._speaks_of(classify(address_of(sender.key, self._grammar), None, self._grammar), sender.key):
+        elif self._speaks_of(written(address_of(sender.key, self._grammar), self._grammar), sender.key):
+            return NEEDS_MESSAGE
+        if self._networks and (
+            "signalling" in decision.passed or any(c.check == "signalling" for c in decision.checks)
+        ):
             return NEEDS_MESSAGE
         if {f"relay:{decision.route.relay_id}", *decision.subjects} & self._subjects:
             return NEEDS_MESSAGE
@@ -78,7 +86,7 @@ class Touched:
         if isinstance(row, SenderRow | DnoRow | AllowRow | PermissionRow):
             name = name.rpartition(">")[2]
             (self._senders if isinstance(row, SenderRow) else self._names).add(name)
-            found = classify(address_of(name, self._grammar), None, self._grammar)
+            found = written(address_of(name, self._grammar), self._grammar)
             if found.personal:
                 self._hidden_kinds.add(found.kind)
         elif isinstance(row, RelayRow | ResellerRow | AccountRow):
@@ -89,6 +97,8 @@ class Touched:
             self._numbers.add(row.key if isinstance(row, BlockRow) else name)
             # Service numbers stand under the country's own name and are no person's.
             self._any_number |= not name.startswith(f"{self._grammar.country}:")
+        elif isinstance(row, NetworkRow):
+            self._networks = True
         elif isinstance(row, ConsentRow):
             self._recipients = True
         self._skeletons.update(skeletons_of(row))

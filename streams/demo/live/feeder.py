@@ -21,11 +21,11 @@ from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.demo.live.tail import Tail
 from streams.demo.world import World
+from streams.engine.accounts import sender_of
 from streams.engine.deliveries import partition_of, reporter_key
 from streams.engine.epochs import epoch_of
 from streams.engine.policy import Policy
 from streams.engine.pseudonym import Keys
-from streams.engine.senders import classify
 from streams.errors import DualblockError
 from streams.pipeline.settings import Connection
 
@@ -100,7 +100,8 @@ class Feeder:
                 self._reported(tail, self._sent("reports.keyed"))
             for part in self._parts_of(messages, world):
                 for message in part:
-                    sender = classify(message.sender.address, message.sender.ton, self._policy.pack.grammar)
+                    shown, grammar = message.sender, self._policy.pack.grammar
+                    sender = sender_of(message.channel, shown.address, shown.ton, message.origin_id, grammar)
                     self._send("messages", sender.key, message)
                 self._flush()
                 sent += len(part)

@@ -24,6 +24,7 @@ from streams.demo.pairs.jobs import (
 from streams.demo.pairs.line import own_line
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.ordered import chain_omitted, expelled, one_leg, withdrawn
+from streams.demo.pairs.ott import banned_handle
 from streams.demo.pairs.places import same_hour, same_name
 from streams.demo.pairs.rate import reported_sender
 from streams.demo.pairs.received import received
@@ -42,7 +43,7 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     edited_copies, reported_host, quiet_hours, without_consent,
     appealed, lost_row, received,
     over_the_cap, in_turn, taken_over, bulk_unlisted,
-    same_hour, same_name, from_abroad, faked_smsc, unsolicited,
+    same_hour, same_name, from_abroad, faked_smsc, unsolicited, banned_handle,
     expelled, chain_omitted, withdrawn, one_leg,
     job_missing, job_expired, job_of_another, other_job, unbound_recipient, key_retired, bad_signature,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from streams.engine.accounts import ACCOUNTS
 from streams.engine.case import Case
 from streams.engine.outcome import Check, fail, unknown
 from streams.engine.skeleton import skeleton
@@ -50,7 +51,7 @@ def lookalike(case: Case) -> Check | None:
 
 
 def _alike(case: Case, kind: str) -> tuple[str, ...]:
-    if case.sender.kind != "alphanumeric":
+    if case.sender.kind != "alphanumeric" and case.sender.kind not in ACCOUNTS:
         return ()
     found = skeleton(case.message.sender.address)
     return tuple(key for key in case.lookalikes(found) if key.startswith(kind)) if found else ()
@@ -59,7 +60,10 @@ def _alike(case: Case, kind: str) -> tuple[str, ...]:
 def _ownership(case: Case, accounts: tuple[str, ...], owner: str | None) -> Ownership:
     account = case.message.route.account_id
     if account is None:
-        return "unknown"
+        own = case.sender_row().entry if case.sender.kind in ACCOUNTS else None  # a platform's accounts have no other
+        if own is None or own.owner is None:
+            return "unknown"
+        return "own" if own.owner == owner else "other"
     if account in accounts:
         return "own"
     row = case.account_row(account).entry
