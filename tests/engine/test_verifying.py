@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Message
+from streams.contracts.registry import Routes, SenderEntry, SenderRow
 from streams.contracts.verify import Answer, Question
 from streams.engine.case import Case
 from streams.engine.checks import CHECKS, run_checks
@@ -113,6 +114,15 @@ CASES_OF: list[tuple[str, list[RegistryValue], dict[str, Any], tuple[str, ...]]]
 @pytest.mark.parametrize(("what", "held", "over", "expected"), CASES_OF, ids=[c[0] for c in CASES_OF])
 def test_standing(what: str, held: list[RegistryValue], over: dict[str, Any], expected: tuple[str, ...]) -> None:
     assert said(ask(view(*held), **over)) == expected
+
+
+def test_a_route_in_doubt_is_not_valid() -> None:
+    """The row binds at the account, and no account is named."""
+    routes = Routes(mode="exclusive", relays=("relay-7",), accounts=("acct-1",))
+    row = SenderRow(key=f"sender:kr:{BANK}", timeline=(SenderEntry(routes=routes),))
+    held = view(*alive(), row, relay(), number("active", f"kr:{BANK}"), account())
+    assert said(ask(held)) == ("unknown",)
+    assert said(ask(held, account="acct-1")) == ("valid",)
 
 
 def test_a_sanction_stands_against_a_sender_and_its_hands() -> None:
