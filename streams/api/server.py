@@ -152,9 +152,12 @@ class Server:
         wait_s = self._buckets.take(key.key_id, cost, now_s)
         if wait_s:
             raise Refused(429, f"This key may ask {self._pace.per_s:g} questions a second.", wait_s)
+        self._must_be_ready()
+        return key
+
+    def _must_be_ready(self) -> None:
         if not self._rows.ready:
             raise Refused(503, "The register is still being read: try again.", 5)
-        return key
 
     def _remote(self, request: web.Request) -> str:
         peer = None if request.transport is None else request.transport.get_extra_info("peername")
@@ -217,8 +220,7 @@ class Server:
         )  # fmt: skip
 
     async def _health(self, request: web.Request) -> web.StreamResponse:
-        if not self._rows.ready:
-            raise Refused(503, "The register is still being read: try again.", 5)
+        self._must_be_ready()
         return web.json_response({"ready": True})
 
     async def _describe(self, request: web.Request) -> web.StreamResponse:

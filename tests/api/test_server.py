@@ -101,7 +101,9 @@ def test_a_key_of_another_relay_sees_nothing_of_this_one(api: Live) -> None:
 
 
 def test_every_answer_is_written_down_first_and_people_as_pseudonyms(api: Live) -> None:
-    post(api, [{"sender": BANK, "account": "acct-1"}, {"sender": PHONE, "traffic_class": "p2p"}])
+    post(
+        api, [{"sender": BANK, "account": "acct-1", "chain": ["reseller-1"]}, {"sender": PHONE, "traffic_class": "p2p"}]
+    )
     record = api.audit.records[-1]
     assert (record.key_id, record.relay, record.path, record.remote) == ("relay-7-a", "relay-7", "verify", "127.0.0.1")
     bank, person = record.asked

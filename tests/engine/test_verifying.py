@@ -139,7 +139,8 @@ def test_a_sanction_stands_against_a_sender_and_its_hands() -> None:
 def test_about_anothers_route_nothing_depends_on_the_route(
     held: list[RegistryValue], relay_: str, chain: tuple[str, ...]
 ) -> None:
-    rows_ = view(*held)
+    hands = ("account:acct-1", "relay:relay-7", "relay:relay-9", "reseller:reseller-1")
+    rows_ = view(*held, sanctions=[sanction(subject) for subject in hands])
     bare = ask(rows_, caller="relay-8", relay="relay-1")
     asked = ask(rows_, caller="relay-8", relay=relay_, chain=chain, account="acct-1")
     assert asked == bare
