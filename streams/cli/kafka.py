@@ -151,6 +151,12 @@ def send(connection: Connection, entity: str, records: Iterable[tuple[str, Recor
 
     Raises TopicError when Kafka did not take one: then some may be there, and the same call writes them again.
     """
+    encode = encoder().encode
+    return send_raw(connection, entity, ((key, encode(record)) for key, record in records))
+
+
+def send_raw(connection: Connection, entity: str, records: Iterable[tuple[str, bytes]]) -> int:
+    """`send` for values that are bytes already, such as what somebody signed."""
     failed: list[str] = []
 
     def delivered(error: KafkaError | None, message: Message) -> None:
@@ -158,11 +164,9 @@ def send(connection: Connection, entity: str, records: Iterable[tuple[str, Recor
             failed.append(error.str())
 
     producer = Producer({**connection.base(), "partitioner": "murmur2_random", "enable.idempotence": True})
-    encode, count = encoder().encode, 0
+    count = 0
     for key, record in records:
-        producer.produce(
-            connection.topic(entity), encode(record), key.encode("utf-8", "replace"), on_delivery=delivered
-        )
+        producer.produce(connection.topic(entity), record, key.encode("utf-8", "replace"), on_delivery=delivered)
         producer.poll(0)
         count += 1
     left = producer.flush(_TIMEOUT_S)

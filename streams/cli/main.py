@@ -17,6 +17,7 @@ from streams.cli import (
     check,
     dead,
     demo,
+    directive,
     drill,
     evidence,
     explain,
@@ -81,7 +82,7 @@ for panel, commands in (
         app.command(rich_help_panel=panel)(command)
 _GROUPS = (
     (RUN, (api, topics, check)),
-    (FEED, (registry, policy, reports, settings, sanction, appeal, releases)),
+    (FEED, (registry, policy, reports, settings, sanction, directive, appeal, releases)),
     (LOOK, (dead, evidence, lake, notices)),
 )
 for panel, groups in _GROUPS:

@@ -80,7 +80,7 @@ def impose(
         subject=held.subject, finding_id=name, source="person", step=step, from_ms=from_ms,
         to_ms=None if for_ is None else _aligned(held, from_ms) + duration_ms(for_),
         recorded_at_ms=held.now_ms, reason=reason, authority=authority,
-        scope=_scope(leg, channel, advertising_only),
+        scope=scope_of(leg, channel, advertising_only),
         share_permille=share, version=max(versions, default=0) + 1, urgent=urgent, reference=reference,
     )  # fmt: skip
     counts = _carried(shell_of(ctx), held, finding)
@@ -115,7 +115,8 @@ def lift(
     answer(f"{sanction_id} on {held.subject} ends at {iso(counts.from_ms)}.")
 
 
-def _scope(legs: list[str] | None, channels: list[str] | None, advertising_only: bool) -> Scope:
+def scope_of(legs: list[str] | None, channels: list[str] | None, advertising_only: bool) -> Scope:
+    """The part of the service that options name. Raises InputError."""
     import msgspec
 
     from streams.contracts.reports import Scope

@@ -179,6 +179,8 @@ class World:
         return Changed("sanctions", subject, row, from_ms)
 
     def _subjects(self) -> list[str]:
-        return [f"account:acct-{n}" for n in range(self._accounts)] + [
-            f"sender:kr:1588{n:04d}#0" for n in range(self._senders // 5)
-        ]
+        return (
+            [f"account:acct-{n}" for n in range(self._accounts)]
+            + [f"sender:kr:1588{n:04d}#0" for n in range(self._senders // 5)]
+            + [f"reseller:reseller-{n}" for n in range(RELAYS)]
+        )

@@ -12,7 +12,7 @@ from streams.cli.main import app
 from tests.cli.tool import dualblock
 
 COMMANDS = {
-    "appeal", "case", "notices", "sanction",
+    "appeal", "case", "directive", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
     "ledger", "releases", "api", "evidence",
@@ -22,6 +22,7 @@ GROUPS = {
     "reports": {"import", "listen", "erase"},
     "topics": {"create", "list"}, "registry": {"import", "get"}, "policy": {"check", "publish"},
     "dead": {"list", "show", "retry"}, "config": {"check"},
+    "directive": {"publish", "give", "withdraw", "release", "list"},
     "settings": {"set", "erase", "show"},
     "evidence": {"make", "verify"},
     "releases": {"import", "list", "decide"},

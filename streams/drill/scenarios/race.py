@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 from streams.contracts.registry import BlockRow
 from streams.contracts.reports import Directive
@@ -66,8 +67,9 @@ def _publish(bed: Bed, change: Changed) -> None:
     row = change.value
     if isinstance(row, SanctionRow):
         entry = row.timeline[-1]
+        act: Literal["expel", "suspend"] = "expel" if row.subject.startswith("reseller:") else "suspend"
         order = Directive(
-            reference=entry.sanction_id, subject=row.subject, act="suspend", from_ms=entry.from_ms,
+            reference=entry.sanction_id, subject=row.subject, act=act, from_ms=entry.from_ms,
             to_ms=entry.to_ms, recorded_at_ms=entry.recorded_at_ms, version=entry.version, authority="carrier",
         )  # fmt: skip
         bed.send("directives", order.reference, order)
