@@ -10,6 +10,7 @@ import gc
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -21,7 +22,7 @@ from rocksdict import Rdict
 from streams.replica.rocks import RocksReplica
 
 EVERY_S = 15.0
-_MANY = 100
+_MANY, _KINDS = 100, 12
 _MIB = 2**20
 _MEMTABLES = "rocksdb.cur-size-all-mem-tables"
 _READERS = "rocksdb.estimate-table-readers-mem"
@@ -43,8 +44,10 @@ def holding(root: object) -> dict[str, float]:
     for name in (_MEMTABLES, _READERS, _BLOCKS):
         found[f"{name}_mib"] = round(sum(_property(store, name) for store in stores) / _MIB, 3)
     found["stores"] = len(stores)
-    found["objects"] = len(gc.get_objects())
-    return found
+    objects = gc.get_objects()
+    found["objects"] = len(objects)
+    kinds = Counter(type(one).__qualname__ for one in objects)
+    return found | {f"kind {name}": number for name, number in kinds.most_common(_KINDS)}
 
 
 def _function_caches() -> Iterator[tuple[str, functools._lru_cache_wrapper[object]]]:

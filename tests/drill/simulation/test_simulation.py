@@ -6,7 +6,7 @@ import pytest
 
 from streams.drill.simulation import __main__ as command
 from streams.drill.simulation import run
-from streams.drill.simulation.report import quiet
+from streams.drill.simulation.report import quiet, run_beside
 from streams.drill.simulation.schedule import Played, play
 
 SEEDS = range(100)
@@ -64,6 +64,11 @@ def test_a_broken_schedule_is_printed_with_its_seed(
     assert capsys.readouterr().out.startswith("seed 7: lost: it\n4 schedules, 1 broken")
     monkeypatch.setattr("sys.argv", ["simulation", "--seed", "6"])
     assert command.main() == 0
+
+
+def test_two_processes_play_the_same_schedules() -> None:
+    report = run_beside(range(24), 2)
+    assert (report.schedules, report.failures) == (24, ())
 
 
 def test_a_slow_machine_plays_the_same_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
