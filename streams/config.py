@@ -44,6 +44,39 @@ class KeyMaterial(NamedTuple):
     publication_id: str
     publication: bytes
     state: bytes
+    partners: tuple[tuple[str, bytes], ...] = ()
+
+
+class Partner(BaseModel):
+    """A carrier that we share blacklists with.
+
+    public_key_file: PEM, its lists are signed with. shared_key_file: 32 bytes in hex that both hold; people's numbers
+    stand on lists under it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    public_key_file: Path | None = None
+    shared_key_file: Path | None = None
+
+
+class Blacklist(BaseModel):
+    """Blacklists: what we are called in our own, the key that they are signed with (PEM), and whose we take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
+    signing_key_file: Path | None = None
+    partners: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], Partner] = {}
+
+    def shared_keys(self) -> tuple[tuple[str, bytes], ...]:
+        """(partner, key), by name. Raises ConfigError."""
+        found = (
+            (name, _key(f"blacklist.partners.{name}.shared_key", None, partner.shared_key_file))
+            for name, partner in sorted(self.partners.items())
+            if partner.shared_key_file is not None
+        )
+        return tuple(found)
 
 
 class Partitions(BaseModel):
@@ -111,6 +144,7 @@ class Settings(BaseSettings):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: dict[str, str] = {}
     api: Api = Api()
+    blacklist: Blacklist = Blacklist()
 
     @field_validator("security")
     @classmethod
@@ -147,7 +181,7 @@ class Settings(BaseSettings):
         named = (self.publication_key_id, self.publication_key_hex, self.publication_key_file)
         if not any((*named, self.state_key_hex, self.state_key_file)):
             if demo or self.allow_demo_keys:
-                return KeyMaterial(*DEMO_KEYS)
+                return KeyMaterial(*DEMO_KEYS, self.blacklist.shared_keys())
             raise ConfigError(
                 "No keys are configured: set publication_key_id, publication_key_file and state_key_file (32 bytes "
                 "each, e.g. from `openssl rand -hex 32`), or allow_demo_keys = true to try it out."
@@ -158,7 +192,7 @@ class Settings(BaseSettings):
         state = _key("state_key", self.state_key_hex, self.state_key_file)
         if publication == state:
             raise ConfigError("publication_key and state_key are the same: the first rotates, the second must not.")
-        return KeyMaterial(self.publication_key_id, publication, state)
+        return KeyMaterial(self.publication_key_id, publication, state, self.blacklist.shared_keys())
 
 
 def _key(name: str, given: SecretStr | None, file: Path | None) -> bytes:

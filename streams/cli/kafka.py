@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.contracts.base import Record, encoder
+from streams.contracts.blacklists import BlacklistRow
 from streams.contracts.registry import Row
+from streams.contracts.reputation import SanctionRow
 from streams.engine.skeleton import skeletons_of
 from streams.pipeline.errors import TopicError, kafka_error
 from streams.pipeline.settings import Connection
@@ -39,6 +41,15 @@ class Held(MemoryReplica):
     def rows(self) -> list[Row]:
         """Every registry row that is no heartbeat or manifest."""
         return list(self._rows.values())
+
+    def sanction_rows(self) -> list[SanctionRow]:
+        """Every subject's sanctions."""
+        return list(self._sanctions.values())
+
+    def blacklist_rows(self, issuer: str | None = None) -> dict[str, BlacklistRow]:
+        """Every row of one issuer's list, or of all, by key."""
+        prefix = "" if issuer is None else issuer + ":"
+        return {key: row for key, row in self._blacklisted.items() if key.startswith(prefix)}
 
 
 def consumer_of(connection: Connection) -> Consumer:

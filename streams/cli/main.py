@@ -12,6 +12,7 @@ from streams.cli import (
     api,
     appeal,
     backtest,
+    blacklist,
     broker,
     case,
     check,
@@ -82,7 +83,7 @@ for panel, commands in (
         app.command(rich_help_panel=panel)(command)
 _GROUPS = (
     (RUN, (api, topics, check)),
-    (FEED, (registry, policy, reports, settings, sanction, directive, appeal, releases)),
+    (FEED, (registry, policy, reports, settings, sanction, directive, appeal, releases, blacklist)),
     (LOOK, (dead, evidence, lake, notices)),
 )
 for panel, groups in _GROUPS:

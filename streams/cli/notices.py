@@ -75,7 +75,7 @@ def resolve(
     shell = shell_of(ctx)
     found = _notices(shell, None if since is None else instant(since))
     wanted = {p for p in map(_person, found) if p is not None}
-    numbers = _numbers(shell, subscribers, wanted)
+    numbers = numbers_of(shell, subscribers, wanted)
     rows = [_row(notice, numbers) for notice in found]
     if letters is not None:
         from streams.packs.customers import Carrier, letter
@@ -114,7 +114,7 @@ def _person(notice: Notice) -> str | None:
     return name.rpartition("#")[0] if kind == "sender" and name.startswith("~") else None
 
 
-def _numbers(shell: Shell, file: Path, wanted: set[str]) -> dict[str, str]:
+def numbers_of(shell: Shell, file: Path, wanted: set[str]) -> dict[str, str]:
     """Pseudonym → number, for those wanted. Raises InputError."""
     from streams.engine.pseudonym import state_pseudonym
     from streams.engine.senders import classify

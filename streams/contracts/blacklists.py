@@ -31,7 +31,9 @@ ListedSubject = Annotated[
         description="sender:+8215… or sender:kr:15881234, host:name, ip:address, or person:keyed hash",
     ),
 ]
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 of the list as it was signed")]
+Hash = Annotated[
+    str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 over the canonical JSON of all entries, by subject")
+]
 KeyId = Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
 
 
@@ -53,6 +55,7 @@ class BlacklistFile(Record, frozen=True, kw_only=True):
     audience: Annotated[Party | None, Meta(description="the partner it was made for; null: anybody")] = None
     sequence: Annotated[int, Meta(ge=1, le=2**53, description="grows with each list of the issuer for this audience")]
     base: Annotated[Count | None, Meta(description="a delta: the sequence that it changes; null: a snapshot")] = None
+    digest: Annotated[Hash, Meta(description="of all entries of the list, which a delta leads to")]
     issued_at_ms: Ms
     fresh_until_ms: Annotated[Ms, Meta(description="without a newer list no entry counts from then on")]
     persons_key: Annotated[KeyId | None, Meta(description="which key people's numbers stand under")] = None
@@ -87,7 +90,7 @@ class BlacklistManifest(Record, frozen=True, kw_only=True):
 
     issuer: Party
     seq: Count
-    hash: Hash
+    digest: Hash
     trust: Trust
     since_ms: Annotated[Ms, Meta(description="from when on the issuer's lists are looked at: the first one's effect")]
     recorded_at_ms: Ms

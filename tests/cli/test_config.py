@@ -148,14 +148,14 @@ def test_a_key_comes_from_a_file() -> None:
     found = Settings(
         publication_key_id="k1", publication_key_file=Path("p.key"), state_key_file=Path("s.key")
     ).keys()  # fmt: skip
-    assert found == ("k1", bytes.fromhex(KEY), bytes.fromhex(OTHER))
+    assert found == ("k1", bytes.fromhex(KEY), bytes.fromhex(OTHER), ())
 
 
 def test_demo_keys_are_for_demos_unless_allowed() -> None:
     with pytest.raises(ConfigError, match="No keys are configured"):
         Settings().keys()
-    assert Settings().keys(demo=True) == DEMO_KEYS
-    assert Settings(allow_demo_keys=True).keys() == DEMO_KEYS
+    assert Settings().keys(demo=True) == (*DEMO_KEYS, ())
+    assert Settings(allow_demo_keys=True).keys() == (*DEMO_KEYS, ())
     assert {len(key) for key in DEMO_KEYS[1:]} == {32}
 
 

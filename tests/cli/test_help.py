@@ -15,7 +15,7 @@ COMMANDS = {
     "appeal", "case", "directive", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
-    "ledger", "releases", "api", "evidence",
+    "ledger", "releases", "api", "evidence", "blacklist",
 }  # fmt: skip
 GROUPS = {
     "appeal": {"file", "decide"}, "notices": {"resolve", "clauses"}, "sanction": {"impose", "lift"},
@@ -24,6 +24,7 @@ GROUPS = {
     "dead": {"list", "show", "retry"}, "config": {"check"},
     "directive": {"publish", "give", "withdraw", "release", "list"},
     "settings": {"set", "erase", "show"},
+    "blacklist": {"publish", "import", "show"},
     "evidence": {"make", "verify"},
     "releases": {"import", "list", "decide"},
     "lake": {"write", "check", "ask", "questions", "sql"},

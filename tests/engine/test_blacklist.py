@@ -56,7 +56,7 @@ def row(subject: str, *entries: BlacklistEntry, issuer: str = B) -> BlacklistRow
 
 def manifest(issuer: str = B, since_ms: int = T - DAY) -> BlacklistManifest:
     return BlacklistManifest(
-        issuer=issuer, seq=7, hash="0" * 64, trust="block", since_ms=since_ms, recorded_at_ms=since_ms,
+        issuer=issuer, seq=7, digest="0" * 64, trust="block", since_ms=since_ms, recorded_at_ms=since_ms,
         fresh_until_ms=T + DAY, entries=1,
     )  # fmt: skip
 

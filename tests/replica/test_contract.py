@@ -78,7 +78,7 @@ def test_rows_come_back_decoded(replica: Replica) -> None:
 
 def listed(issuer: str) -> BlacklistManifest:
     return BlacklistManifest(
-        issuer=issuer, seq=1, hash="0" * 64, trust="block", since_ms=1, recorded_at_ms=1, fresh_until_ms=9, entries=1
+        issuer=issuer, seq=1, digest="0" * 64, trust="block", since_ms=1, recorded_at_ms=1, fresh_until_ms=9, entries=1
     )
 
 

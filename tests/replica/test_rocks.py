@@ -20,7 +20,7 @@ from streams.replica.cache import MISS, TwoGenerations
 ROW = SenderRow(key="sender:kr:1", timeline=(SenderEntry(version=7),))
 BEAT = Heartbeat(feed="f", beats=(Beat(recorded_at_ms=1, fresh_until_ms=2),))
 LISTED = BlacklistManifest(
-    issuer="b", seq=1, hash="0" * 64, trust="block", since_ms=1, recorded_at_ms=1, fresh_until_ms=9, entries=1
+    issuer="b", seq=1, digest="0" * 64, trust="block", since_ms=1, recorded_at_ms=1, fresh_until_ms=9, entries=1
 )
 NAMED = InstitutionRow(key="institution:kr:1", timeline=(InstitutionEntry(names=("Tax",)),))
 
