@@ -1,4 +1,4 @@
-"""Ledger agent: bookings of the meter and the report agent → each relay's and reseller's month."""
+"""Ledger agent: bookings of the meter and the report agent → each relay's, reseller's and carrier's month."""
 
 from __future__ import annotations
 

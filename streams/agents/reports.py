@@ -68,5 +68,5 @@ class ReportAgent:
                 next_offset=delivery.offset + 1,
                 counts=Counts(reports=1),
             )
-            for subject in carried_by(report.route)
+            for subject in carried_by(report.route, view, report.message_at_ms)
         ]

@@ -1,4 +1,4 @@
-"""`dualblock ledger`: what each relay and reseller carried, leaked and was reported for, by month or half-year."""
+"""`dualblock ledger`: what each relay, reseller and carrier carried, leaked and was reported for, by month or half-year."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ def ledger(
         str | None, typer.Argument(help="A month (2025-12) or half-year (2025-H2); the newest month, unless given.")
     ] = None,
     subject: Annotated[
-        str | None, typer.Option(help="One only, e.g. relay:relay-7 or reseller:reseller-12.", metavar="SUBJECT")
+        str | None,
+        typer.Option(help="One only, e.g. relay:relay-7, reseller:reseller-12 or carrier:kr-b.", metavar="SUBJECT"),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show what relays and resellers carried, what was blocked at the first gate, what leaked past it, and reports.
+    """Show what relays, resellers and carriers carried, what was blocked at the first gate, what leaked past it, and
+    reports.
 
     The trend compares leaks per million messages with the period before. Sanctions are those that began in the period.
+    With --json each line has its months, too, and there are totals for each kind: relays, resellers and carriers carry
+    the same messages, so a sum over all of them says nothing.
     """
     from streams.contracts.base import encoder
 
@@ -43,12 +47,12 @@ def ledger(
         {
             "subject": name, "period": named, "counts": now[name], "leaks_ppm": leaks_ppm(now[name]),
             "trend_ppm": leaks_ppm(now[name]) - leaks_ppm(before[name]) if name in before else None,
-            "sanctions": began.get(name, 0),
+            "sanctions": began.get(name, 0), "months": _by_month(rows, months_of(named), name),
         }
         for name in sorted(now, key=lambda name: (-leaked(now[name]), name))
     ]  # fmt: skip
     if json:
-        answer(encoder().encode({"period": named, "rows": shown}).decode())
+        answer(encoder().encode({"period": named, "rows": shown, "totals": _totals(now)}).decode())
         return
     _table(shown)
 
@@ -91,6 +95,26 @@ def _sums(rows: Iterable[LedgerRow], months: tuple[str, ...], subject: str | Non
         if row.month in months and subject in (None, row.subject):
             held = found.get(row.subject)
             found[row.subject] = row.counts if held is None else add(held, row.counts)
+    return found
+
+
+def _by_month(rows: Iterable[LedgerRow], months: tuple[str, ...], subject: str) -> dict[str, dict[str, int]]:
+    """The course of a period: leaks and leaks per million of each month of which there is a row."""
+    return {
+        row.month: {"leaked": leaked(row.counts), "leaks_ppm": leaks_ppm(row.counts)}
+        for row in sorted(rows, key=lambda row: row.month)
+        if row.subject == subject and row.month in months
+    }
+
+
+def _totals(sums: dict[str, Counts]) -> dict[str, Counts]:
+    """Kind → the sum over its subjects. Several resellers of one chain count a message each."""
+    from streams.engine.booking import add
+
+    found: dict[str, Counts] = {}
+    for name, counts in sums.items():
+        kind = name.partition(":")[0]
+        found[kind] = add(found[kind], counts) if kind in found else counts
     return found
 
 

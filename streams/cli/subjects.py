@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streams.engine.pack import Pack
     from streams.replica.memory import MemoryReplica
 
-KINDS = ("sender", "account", "reseller", "relay", "campaign", "host", "pair")
+KINDS = ("sender", "account", "reseller", "relay", "carrier", "campaign", "host", "pair")
 Subject = Annotated[
     str,
     typer.Argument(

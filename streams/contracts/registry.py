@@ -65,6 +65,7 @@ class AccountEntry(Entry, frozen=True, kw_only=True):
 class RelayEntry(Entry, frozen=True, kw_only=True):
     state: Literal["active", "suspended"] = "active"
     international: Annotated[bool, Meta(description="it carries messages from abroad")] = False
+    carrier: Annotated[Id | None, Meta(description="the carrier whose network it connects; null: none's")] = None
     jurisdiction: Annotated[
         Id | None, Meta(description="whose rules its senders keep (origination leg); null: the carrier's own")
     ] = None

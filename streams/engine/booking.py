@@ -1,6 +1,7 @@
 """The ledger's arithmetic: what a decision or a report adds for whom, and how bookings add up.
 
-A leak is booked against the relay and every reseller of the chain: each of them handed the message on.
+A leak is booked against the relay, every reseller of the chain and the carrier that the relay connects: each of them
+handed the message on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from zoneinfo import ZoneInfo
 from streams.contracts.decisions import Decision
 from streams.contracts.ledger import Booking, Counts, LedgerRow
 from streams.contracts.messages import Route
-from streams.engine.subjects import clear_subjects
+from streams.contracts.registry import RelayRow
+from streams.engine.subjects import carrier_subjects, clear_subjects
+from streams.engine.timeline import current
+from streams.engine.view import View
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_GATE = "no_gate"
@@ -38,8 +42,8 @@ def _month(quarter: int, time_zone: str) -> str:
 
 
 def carriers_of(subjects: Iterable[str]) -> list[str]:
-    """Those of the subjects that carried the message: its relay and resellers."""
-    return [s for s in subjects if s.startswith(("relay:", "reseller:"))]
+    """Those of the subjects that carried the message: its relay, resellers, and the carrier that the relay connects."""
+    return [s for s in subjects if s.startswith(("relay:", "reseller:", "carrier:"))]
 
 
 def booked(decision: Decision, month: str, books: Books) -> None:
@@ -68,10 +72,14 @@ def counts_of(counted: Counter[str]) -> Counts:
     )
 
 
-def carried_by(route: Route) -> list[str]:
-    """The relay and resellers of a route, as subjects."""
-    found = [] if route.relay_id is None else [f"relay:{route.relay_id}"]
-    return found + [f"reseller:{name}" for name in route.chain]
+def carried_by(route: Route, view: View, at_ms: int) -> list[str]:
+    """The relay and resellers of a route, and the carrier that the relay's row names at a time, as subjects."""
+    found = [f"reseller:{name}" for name in route.chain]
+    if route.relay_id is None:
+        return found
+    row = view.row(f"relay:{route.relay_id}")
+    entry = current(row.timeline, at_ms) if isinstance(row, RelayRow) else None
+    return [f"relay:{route.relay_id}", *found, *carrier_subjects(entry)]
 
 
 def book(row: LedgerRow | None, booking: Booking) -> LedgerRow:

@@ -1,13 +1,15 @@
 """Subjects: what reports are counted against and sanctions are imposed on.
 
 `sender:<key>#<owner epoch>` (a reissued number does not inherit), `account:…`, `campaign:<relay or ->×<fingerprint>`
-(a template's, or one of a text's band keys), `relay:…`, `reseller:…`. Senders who are people stand there
+(a template's, or one of a text's band keys), `relay:…`, `reseller:…`,
+`carrier:…` (whose network a relay connects, by the relay's row). Senders who are people stand there
 under the state key. `pair:sender:<key>>relay` is what the breaker relieves: business senders only.
 """
 
 from __future__ import annotations
 
 from streams.contracts.decisions import Decision
+from streams.contracts.registry import RelayEntry
 from streams.engine.case import Case
 from streams.engine.fingerprint import bands, fingerprint
 from streams.engine.pseudonym import Keys, state_pseudonym
@@ -50,7 +52,17 @@ def listed_subjects(case: Case) -> tuple[str, ...]:
     route = case.message.route
     found = [] if route.account_id is None else [f"account:{route.account_id}"]
     found.extend(f"reseller:{name}" for name in route.chain)
-    return tuple(found)
+    return (*found, *_carrier(case))
+
+
+def carrier_subjects(entry: RelayEntry | None) -> tuple[str, ...]:
+    """The carrier whose network a relay connects, by the relay's entry; empty where it is none's."""
+    return () if entry is None or entry.carrier is None else (f"carrier:{entry.carrier}",)
+
+
+def _carrier(case: Case) -> tuple[str, ...]:
+    relay = case.message.route.relay_id
+    return () if relay is None else carrier_subjects(case.relay_row(relay).entry)
 
 
 def campaign_subjects(relay_id: str | None, text: str) -> tuple[str, ...]:
@@ -85,4 +97,4 @@ def sanctionable(case: Case, sender: str, keys: Keys, fingerprint: str | None) -
     found.extend(f"reseller:{name}" for name in route.chain)
     if route.relay_id is not None:
         found.append(f"relay:{route.relay_id}")
-    return tuple(found)
+    return (*found, *_carrier(case))

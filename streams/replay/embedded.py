@@ -212,7 +212,7 @@ class Embedded:
     def _vote(self, report: Report) -> None:
         policy = self.policies.at(self.view, report.ingested_at_ms)
         joined = self._deliveries.joined(report, policy.pack) if self.joins else report
-        for subject in carried_by(joined.route):
+        for subject in carried_by(joined.route, self.view, joined.message_at_ms):
             place = (subject, month_of(joined.ingested_at_ms, policy.pack.time_zone))
             self._books.setdefault(place, Counter())["reports"] += 1
         votes = attribute(joined, self.view, self.policies, self.keys)

@@ -98,7 +98,7 @@ def test_a_decision_on_real_topics(kafka: str, topics: str, tmp_path: Path, keys
     lines = {line["what"]: line["result"] for line in json.loads(said.out)["lines"]}
     assert lines["leak"] == lines["check route"] == lines["row sender:kr:15881234"] == lines["policy"] == "PASS"
     none = held("evidence", "nobody", "--sign-with", keys[0])
-    assert (none.code, none.err) == (1, "No decision on nobody is on the topic.\n")
+    assert none.code == 1 and none.err.endswith("No decision on nobody is on the topic.\n")
 
 
 def letters(held: Cluster, entity: str) -> int:

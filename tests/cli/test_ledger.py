@@ -32,6 +32,7 @@ def held(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
             ONE, "2025-12", origination=50, blocked_origination=7, termination=1000, leaks={"A": 2, "B": 3}, no_gate=1
         ),
         month(TWO, "2025-12", termination=2000, reports=1),
+        month("carrier:kr-b", "2025-11", termination=30),
     ]
     send(made.connection, "ledger", [month(ONE, "2025-12", termination=5), *rows])
     entries = tuple(
@@ -62,6 +63,13 @@ def test_a_half_year_adds_its_months_up(held: Cluster) -> None:
     assert one["counts"]["termination"] == 2000
     assert one["counts"]["leaks"] == {"A": 3, "B": 3}
     assert (one["leaks_ppm"], one["trend_ppm"], one["sanctions"]) == (3500, 3500 - 1_000_000, 2)
+    assert one["months"] == {
+        "2025-11": {"leaked": 1, "leaks_ppm": 1000}, "2025-12": {"leaked": 6, "leaks_ppm": 6000},
+    }  # fmt: skip
+    totals = json.loads(held("ledger", "2025-H2", "--json").out)["totals"]
+    assert {kind: counts["termination"] for kind, counts in totals.items()} == {
+        "relay": 2000, "reseller": 2000, "carrier": 30,
+    }  # fmt: skip
 
 
 def test_the_table_and_a_period_that_is_none(held: Cluster) -> None:

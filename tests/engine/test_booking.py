@@ -6,7 +6,9 @@ import pytest
 
 from streams.contracts.decisions import Decision, RouteSeen, SenderSeen, Versions
 from streams.contracts.ledger import Booking, Counts, LedgerRow
-from streams.engine.booking import MAX_BEYOND, Books, add, book, booked, counts_of, month_of
+from streams.contracts.messages import Route
+from streams.engine.booking import MAX_BEYOND, Books, add, book, booked, carried_by, counts_of, month_of
+from tests.engine import kit
 
 RELAY, RESELLER = "relay:relay-7", "reseller:rs"
 
@@ -40,6 +42,25 @@ def test_a_decision_is_booked_for_relay_and_resellers(what: str, over: dict[str,
     assert {place: counts_of(counted) for place, counted in books.items()} == {
         (RELAY, "2025-12"): expected, (RESELLER, "2025-12"): expected,
     }  # fmt: skip
+
+
+def test_the_carrier_that_a_relay_connects_is_booked_too() -> None:
+    row = kit.relay(carrier="kr-b")
+    made = kit.decide(kit.a2p(), kit.view(row))
+    assert made.subjects == ("carrier:kr-b",)
+    books: Books = {}
+    booked(made, "2025-12", books)
+    assert set(books) == {("relay:relay-7", "2025-12"), ("carrier:kr-b", "2025-12")}
+    route = Route(relay_id="relay-7", chain=("rs",))
+    assert carried_by(route, kit.view(row), kit.T) == ["relay:relay-7", "reseller:rs", "carrier:kr-b"]
+    assert carried_by(route, kit.view(kit.relay()), kit.T) == ["relay:relay-7", "reseller:rs"]
+    ended = kit.relay(carrier="kr-b", to_ms=kit.T - 1)
+    assert carried_by(route, kit.view(ended), kit.T) == ["relay:relay-7", "reseller:rs"]
+
+
+def test_a_carrier_can_be_under_sanction() -> None:
+    held = kit.view(kit.relay(carrier="kr-b"), sanctions=[kit.sanction("carrier:kr-b", authority="regulator")])
+    assert kit.decide(kit.a2p(), held).won == "directive"
 
 
 def test_nobody_is_booked_where_nobody_carried_it() -> None:
