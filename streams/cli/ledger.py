@@ -1,4 +1,4 @@
-"""`dualblock ledger`: what each relay, reseller and carrier carried, leaked and was reported for, by month or half-year."""
+"""`dualblock ledger`: what relays, resellers and carriers carried, leaked, were reported for, by month or half-year."""
 
 from __future__ import annotations
 

@@ -65,13 +65,16 @@ class Owner:
         """Publish a row; it is ingested when its newest entry was recorded."""
         self.stage.rows.append((max(entry.recorded_at_ms for entry in row.timeline), row))
 
-    def relay(self, *, international: bool = False, jurisdiction: str | None = None) -> str:
-        """A new relay; jurisdiction: of its customers, where that isn't the carrier's own."""
+    def relay(
+        self, *, international: bool = False, jurisdiction: str | None = None, carrier: str | None = None
+    ) -> str:  # fmt: skip
+        """A new relay; jurisdiction: of its customers, where that isn't the carrier's own; carrier: whose network it
+        connects."""
         name = f"relay-{len(self.stage.relays) + 1:02d}"
         self.stage.relays.append(name)
         entry = RelayEntry(
             from_ms=_REGISTERED_MS, recorded_at_ms=REGISTRY_AT_MS, international=international,
-            jurisdiction=jurisdiction,
+            jurisdiction=jurisdiction, carrier=carrier,
         )  # fmt: skip
         self.row(RelayRow(key=f"relay:{name}", timeline=(entry,)))
         return name

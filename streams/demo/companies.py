@@ -53,7 +53,7 @@ class Lines(NamedTuple):
 def found(owner: Owner) -> Lines:
     """Complete the cast. The first free relay connects other carriers, the second one foreign networks."""
     stage = owner.stage
-    carrier, foreign = owner.relay(), owner.relay(international=True)
+    carrier, foreign = owner.relay(carrier="carrier-b"), owner.relay(international=True)
     hubs = [owner.relay() for _ in range(max(_HUBS, RELAYS - len(stage.relays)))]
     ways: list[tuple[str, tuple[str, ...]]] = [(hub, ()) for hub in hubs]
     for hub, depth in zip(cycle(hubs), cycle((1, 2, 3)), strict=False):

@@ -95,7 +95,8 @@ def score(
 ) -> Result:
     """Hold decisions (any order) and the sanctions they rest on against the world's labels.
 
-    An attack's message counts as caught only when its own code is among the reasons that blocked it. The effect of a
+    An attack's message counts as caught only when its own code is among the reasons that blocked it (or, of a pair on
+    the leak column, is what it was booked for). The effect of a
     report-driven attack is the earliest from_ms of the sanctions named in the evidence of its blocked messages.
     """
     count = _Count(world)
@@ -149,6 +150,9 @@ class _Count:
 
 
 def _book(side: _Side, decision: Decision, pair: Pair | None) -> None:
+    if pair is not None and pair.leak:
+        _book_leak(side, decision, pair)
+        return
     own = [] if pair is None else [reason for reason in decision.reasons if pair.names(reason.code)]
     side.named += bool(own)
     side.codes.update([reason.code for reason in decision.reasons])
@@ -161,6 +165,17 @@ def _book(side: _Side, decision: Decision, pair: Pair | None) -> None:
     for check in decision.checks:
         if isinstance(held := check.evidence.get("sanction_id"), str):
             side.sanctions.add(held)
+
+
+def _book_leak(side: _Side, decision: Decision, pair: Pair) -> None:
+    """Of a pair on the leak column: caught is what is booked under its code, at fault whatever is booked at all."""
+    side.named += decision.leak == pair.code
+    side.codes.update([reason.code for reason in decision.reasons])
+    side.blocked += decision.leak is not None
+    if decision.leak == pair.code and decision.verdict == "BLOCK":
+        side.caught += 1
+    else:
+        side.passed_at_ms.append(decision.event_time_ms)
 
 
 def _effects(pairs: Iterable[Pair], sides: _Sides, starts: dict[str, int]) -> dict[str, int]:

@@ -31,6 +31,7 @@ class Line:
     """What the messages of one sender on one route have in common.
 
     upstream: share of messages that carry the verdict ALLOW of the relay's own gate (0 to 1; termination leg).
+    upstream_lag_ms: how long before the message that gate spoke, at least and at most.
     """
 
     label: Label
@@ -43,6 +44,7 @@ class Line:
     signalling: Signalling = Signalling()
     upstream: float = 0.0
     job_id: str | None = None
+    upstream_lag_ms: tuple[int, int] = (100, 1000)
     purpose: Purpose | None = None
     jurisdiction: str | None = None
     origin_id: str | None = None
@@ -100,8 +102,11 @@ def send(
 ) -> list[Draft]:  # fmt: skip
     """One message of the line at each time; returns the drafts in that order."""
     drafts: list[Draft] = []
+    least_ms, most_ms = line.upstream_lag_ms
     for event_ms in times:
-        upstream_ms = event_ms - 100 - int(rng.random() * 900) if rng.random() < line.upstream else None
+        upstream_ms = (
+            event_ms - least_ms - int(rng.random() * (most_ms - least_ms)) if rng.random() < line.upstream else None
+        )
         drafts.append(Draft(ingest(rng, event_ms), event_ms, line, to(), text(rng), upstream_ms))
     stage.drafts.extend(drafts)
     return drafts

@@ -70,8 +70,12 @@ def _run(world: World, judge: Judge = lambda message, decision: decision, late: 
             code, stopped = pair.code + ("CRITICAL_10D" if pair.code == REPORTS else ""), _STOPPED[pair.mode]
             if pair.effect_ms is None:
                 decision = stopped(decision, code)
+                if pair.leak:
+                    decision = msgspec.structs.replace(decision, leak=code)
             elif message.event_time_ms >= pair.effect_ms:
                 decision = stopped(decision, code, sanction=name)
+        elif side == "twin" and name in pairs and pairs[name].leak:
+            decision = _blocked(decision, pairs[name].code)  # rightly; only that it was not a leak is the twin's point
         elif side == "twin" and (own := pairs[name].twin_reason if name in pairs else None) is not None:
             decision = _labelled(decision, own)
         decisions.append(judge(message, decision))
@@ -114,6 +118,28 @@ def test_own_code_that_only_observed_is_not_caught(small: World) -> None:
 
     result = _run(small, observed)
     assert next(a for a in result.summary.attacks if a.name == "lookalike").caught == 0 and not result.ok
+
+
+LEAK = "relay allowed what it could know"
+
+
+@pytest.mark.parametrize(
+    ("side", "leak", "problem"),
+    [
+        ("attack", None, f"{LEAK}: 100 of 100 messages were not caught by NUMBER_SUSPENDED"),
+        ("attack", "no_gate", f"{LEAK}: 100 of 100 messages were not caught by NUMBER_SUSPENDED"),
+        ("twin", "NUMBER_SUSPENDED", "relay could not know yet: 100 of 100 honest messages were blocked"),
+    ],
+)
+def test_a_pair_on_the_leak_column_is_told_by_what_is_booked(
+    small: World, side: str, leak: str | None, problem: str
+) -> None:
+    def booked(message: Message, decision: Decision) -> Decision:
+        if small.labels[message.event_id] != (LEAK, side):
+            return decision
+        return msgspec.structs.replace(decision, leak=leak)
+
+    assert _run(small, booked).problems == (problem,)
 
 
 def test_one_miss_after_the_effect_fails(small: World) -> None:
@@ -167,7 +193,8 @@ def test_late_enforcement_and_lost_or_doubled_decisions_fail(small: World) -> No
 
 def test_json_has_the_promised_fields_and_tables_render(small: World) -> None:
     def leaky(message: Message, decision: Decision) -> Decision:
-        return msgspec.structs.replace(decision, leak="no_gate" if message.route.relay_id == "relay-01" else None)
+        here = message.route.relay_id == "relay-01"
+        return msgspec.structs.replace(decision, leak="no_gate" if here else decision.leak)
 
     result = _run(small, leaky)
     found = msgspec.json.decode(to_json(result))
@@ -179,7 +206,8 @@ def test_json_has_the_promised_fields_and_tables_render(small: World) -> None:
     pairs = len(small.pairs)
     by_reports = sum(pair.by_reports for pair in small.pairs)
     assert (len(found["attacks"]), len(found["twins"]), found["sanctions"]) == (pairs, pairs + 1, by_reports)
-    assert found["leaks"] == [{"relay": "relay-01", "reason": "no_gate", "messages": 200}]
+    assert found["leaks"][0] == {"relay": "relay-01", "reason": "no_gate", "messages": 200}
+    assert [(leak["reason"], leak["messages"]) for leak in found["leaks"][1:]] == [("NUMBER_SUSPENDED", 100)]
     assert msgspec.json.decode(to_json(result, differences=0))["differences"] == 0
     console = Console(width=80, record=True, file=StringIO())
     console.print(render(small, result))

@@ -32,7 +32,7 @@ from streams.demo.pairs.recipient import blocked_by_recipient
 from streams.demo.pairs.relieved import lost_row
 from streams.demo.pairs.routes import abroad, uncertified, wrong_route
 from streams.demo.pairs.signalling import faked_smsc, from_abroad, unsolicited
-from streams.demo.pairs.status import suspended, terminated, unallocated
+from streams.demo.pairs.status import leaked, suspended, terminated, unallocated
 from streams.demo.pairs.voip import stale_feed
 from streams.demo.stage import Stage
 
@@ -46,4 +46,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     same_hour, same_name, from_abroad, faked_smsc, unsolicited, banned_handle,
     expelled, chain_omitted, withdrawn, one_leg,
     job_missing, job_expired, job_of_another, other_job, unbound_recipient, key_retired, bad_signature,
+    leaked,
 )  # fmt: skip

@@ -12,7 +12,8 @@ class Pair(NamedTuple):
 
     effect_ms: for a report-driven attack, when its sanction starts by construction: one epoch after the end of the
     epoch in which the votes reach the threshold. mode: what the code does; an attack that is labelled is caught by a
-    label or the spam box. twin_reason: a code that must be among the twin's reasons.
+    label or the spam box. twin_reason: a code that must be among the twin's reasons. leak: both are blocked for the
+    same code, and the difference is the leak column: `code` for the attack, nothing for the twin.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Pair(NamedTuple):
     effect_ms: int | None = None
     mode: Literal["BLOCK", "LABEL"] = "BLOCK"
     twin_reason: str | None = None
+    leak: bool = False
 
     @property
     def by_reports(self) -> bool:

@@ -1,10 +1,13 @@
-"""Three pairs on the state of a number: terminated, suspended, unallocated. The sender writes from another carrier."""
+"""Pairs on the state of a number: terminated, suspended, unallocated, and what the relay could have known.
+
+The sender writes from another carrier.
+"""
 
 from __future__ import annotations
 
 from streams.contracts.messages import Route
 from streams.demo.cast import Owner, labels
-from streams.demo.clock import HOUR_MS, MINUTE_MS, at, rhythm, spread
+from streams.demo.clock import EPOCH_MS, HOUR_MS, MINUTE_MS, at, rhythm, spread
 from streams.demo.numbers import Block, sender
 from streams.demo.pairs.base import Pair, Sizes
 from streams.demo.stage import Label, Line, Stage, Text
@@ -64,6 +67,28 @@ def suspended(stage: Stage, sizes: Sizes) -> Pair:
         first = restored[i] + HOUR_MS
         owner.send(line, spread(owner.rng, share, first, first + 20 * MINUTE_MS), text)
     return Pair(owner.name, "reinstated", "NUMBER_SUSPENDED")
+
+
+def leaked(stage: Stage, sizes: Sizes) -> Pair:
+    """The relay said ALLOW an epoch after the number's suspension was recorded; for the twin, before it was. Both are
+    blocked here, but only the first is a leak."""
+    owner = Owner(stage, "relay allowed what it could know")
+    attack, twin = labels(owner.name)
+    relay, count = owner.relay(), sizes.side // _PER_NUMBER
+    text = words("미납 요금 안내 {n} 건, 즉시 확인", "Unpaid bill {n}: check now")
+    for label, after_ms, lag_ms in (
+        (attack, EPOCH_MS + 5 * MINUTE_MS, (100, 1000)), (twin, MINUTE_MS // 2, (2 * MINUTE_MS, 3 * MINUTE_MS)),
+    ):  # fmt: skip
+        numbers = [owner.number() for _ in range(count)]
+        for i, (number, since) in enumerate(zip(numbers, spread(owner.rng, count, at(1), at(22)), strict=True)):
+            owner.status(number, ("suspended", since))
+            line = Line(
+                label=label, sender=sender(number, i % 3), route=Route(relay_id=relay), upstream=1.0,
+                upstream_lag_ms=lag_ms,
+            )  # fmt: skip
+            share = sizes.side // count + (i < sizes.side % count)
+            owner.send(line, spread(owner.rng, share, since + after_ms, since + after_ms + MINUTE_MS), text)
+    return Pair(owner.name, "relay could not know yet", "NUMBER_SUSPENDED", leak=True)
 
 
 def unallocated(stage: Stage, sizes: Sizes) -> Pair:
