@@ -22,6 +22,7 @@ from streams.cli import (
     drill,
     evidence,
     explain,
+    jobs,
     lake,
     ledger,
     notices,
@@ -83,7 +84,7 @@ for panel, commands in (
         app.command(rich_help_panel=panel)(command)
 _GROUPS = (
     (RUN, (api, topics, check)),
-    (FEED, (registry, policy, reports, settings, sanction, directive, appeal, releases, blacklist)),
+    (FEED, (registry, policy, reports, settings, jobs, sanction, directive, appeal, releases, blacklist)),
     (LOOK, (dead, evidence, lake, notices)),
 )
 for panel, groups in _GROUPS:

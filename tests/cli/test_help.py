@@ -15,7 +15,7 @@ COMMANDS = {
     "appeal", "case", "directive", "notices", "sanction",
     "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
     "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
-    "ledger", "releases", "api", "evidence", "blacklist",
+    "ledger", "releases", "api", "evidence", "jobs", "blacklist",
 }  # fmt: skip
 GROUPS = {
     "appeal": {"file", "decide"}, "notices": {"resolve", "clauses"}, "sanction": {"impose", "lift"},
@@ -25,6 +25,7 @@ GROUPS = {
     "directive": {"publish", "give", "withdraw", "release", "list"},
     "settings": {"set", "erase", "show"},
     "blacklist": {"publish", "import", "show"},
+    "jobs": {"bind", "submit", "show"},
     "evidence": {"make", "verify"},
     "releases": {"import", "list", "decide"},
     "lake": {"write", "check", "ask", "questions", "sql"},
