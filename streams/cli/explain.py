@@ -27,7 +27,9 @@ def explain(
     reports: Annotated[list[str] | None, typer.Option(help="… with these reports.", metavar="FILE")] = None,
     directives: Annotated[list[str] | None, typer.Option(help="… with these orders.", metavar="FILE")] = None,
     policy: Annotated[list[str] | None, typer.Option(help="… under this policy.", metavar="FILE")] = None,
-    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: kr or generic.", metavar="WORD")] = None,
+    jurisdiction: Annotated[
+        str | None, typer.Option(help="Whose pack, e.g. kr; also whose codes to name.", metavar="WORD")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say in plain words why a message was allowed or blocked: one sentence for each check, why this verdict won, and
@@ -50,7 +52,7 @@ def explain(
     found = recorded if recorded is not None else again
     assert found is not None  # one of the two was asked for, and a missing one has ended the command
     differs = _differences(recorded, again)
-    _show(words_of(found), differs, json)
+    _show(words_of(found, jurisdiction), differs, json)
     if differs:
         no(f"The decision does not recompute: {', '.join(differs)} differ.")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from streams.contracts.decisions import CheckRecord, Decision, Evidence, Reason
+from streams.packs import shipped
 from streams.replay.sentences import CHECKS, RANKS, said
 
 _TIMES = {"from_ms"}
@@ -39,11 +41,12 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     versions: str
 
 
-def explain(decision: Decision) -> Explanation:
-    """The explanation of a decision."""
+def explain(decision: Decision, home: str | None = None) -> Explanation:
+    """The explanation of a decision. home: the carrier's own jurisdiction, whose rules judged unless it says otherwise."""
+    judged_by = shipped().get((decision.jurisdiction or home or "", "enforce"), {})
     return Explanation(
         verdict=_verdict(decision),
-        checks=tuple(_lines(decision)),
+        checks=tuple(_lines(decision, judged_by.get("codes", {}))),
         why=_why(decision),
         changed=tuple(_changed(decision)),
         notes=tuple(_notes(decision)),
@@ -59,12 +62,12 @@ def _verdict(d: Decision) -> str:
     )
 
 
-def _lines(d: Decision) -> list[Line]:
+def _lines(d: Decision, theirs: Mapping[str, str]) -> list[Line]:
     left = [r for r in d.reasons if r.gate != "own"]
     lines: list[Line] = []
     for check in d.checks:
         if check.outcome == "FAIL":
-            lines.append(Line(check.check, _asks(check.check), "FAIL", _failed(check, _take(check, left))))
+            lines.append(Line(check.check, _asks(check.check), "FAIL", _failed(check, _take(check, left), theirs)))
         else:
             why = str(check.evidence.get("why", "it could not be told"))
             lines.append(Line(check.check, _asks(check.check), "UNKNOWN", f"{_upper(why)}; that never blocks."))
@@ -148,8 +151,13 @@ CODES_OF: dict[str, tuple[str, ...]] = {
 }
 
 
-def _failed(check: CheckRecord, reasons: list[Reason]) -> str:
-    parts = [f"{_meaning(r.code, check.evidence)} ({r.code}, {_MODE[r.mode]})" for r in reasons]
+def _failed(check: CheckRecord, reasons: list[Reason], theirs: Mapping[str, str]) -> str:
+    """theirs: what the country's own authority calls a code."""
+    parts = [
+        f"{_meaning(r.code, check.evidence)} ({r.code}, {_MODE[r.mode]}"
+        f"{f'; there {theirs[r.code]}' if r.code in theirs else ''})"
+        for r in reasons
+    ]
     return f"{_upper('; '.join(parts) or 'it failed')}.{_rests(check, reasons)}"
 
 
@@ -245,6 +253,8 @@ def _notes(d: Decision) -> list[str]:
         found.append(f"Leak: it came without a usable verdict of the gate upstream; booked against {_relay(d)}.")
     elif d.leak is not None:
         found.append(f"Leak: the gate upstream let it pass and could have known {d.leak}; booked against {_relay(d)}.")
+    if d.jurisdiction is not None:
+        found.append(f"The rules of {d.jurisdiction} judged it, not the carrier's own.")
     found += [_FLAGS.get(flag, f"Flag: {flag}.") for flag in d.flags]
     found += [f"{_upper(_meaning(r.code, _own(d)))} ({r.code})." for r in d.reasons if r.gate == "own"]
     return found
@@ -253,6 +263,7 @@ def _notes(d: Decision) -> list[str]:
 _FLAGS = {
     "time_from_ingest": "Event time and ingest time lie too far apart: ingest time decided.",
     "ton_mismatch": "The type of number does not fit the sender; that decides nothing.",
+    "jurisdiction_without_pack": "Its country has no pack: what holds anywhere was applied.",
     "plus_missing": "An international number came without its plus and was read as one.",
     "text_repaired": "Half a character at the end of the text was repaired before it was read.",
 }

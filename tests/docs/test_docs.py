@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import typer.main
 
+from scripts import pack_table
 from scripts.topic_table import replaced, table
 from streams.cli.main import app
 from streams.config import Settings
@@ -72,6 +73,13 @@ def test_every_command_and_option_exists(page: Path) -> None:
 def test_the_topic_table_is_the_contract_s() -> None:
     page = (ROOT / "README.md").read_text()
     assert replaced(page) == page, "run .venv/bin/python scripts/topic_table.py --write"
+
+
+def test_the_tables_of_jurisdictions_are_the_packs() -> None:
+    page = (ROOT / "docs" / "jurisdictions.md").read_text()
+    assert pack_table.replaced(page) == page, "run .venv/bin/python scripts/pack_table.py --write"
+    with pytest.raises(ValueError, match="no place"):
+        pack_table.replaced("nothing here")
 
 
 def test_the_topic_table_holds_every_topic_once() -> None:

@@ -227,3 +227,19 @@ def test_what_the_breaker_held_back() -> None:
     )
     fresh = [{"check": "registration", "outcome": "FAIL", "evidence": {"trial": True}}]
     assert "for a while it only labels" in explain(decision(reasons=[told], checks=fresh)).checks[0].sentence
+
+
+def test_what_the_countrys_own_authority_calls_it() -> None:
+    found = fail("registration", "SENDER_NOT_REGISTERED")
+    (line,) = blocked("forgery", **found, jurisdiction="in").checks
+    assert line.sentence.endswith("(SENDER_NOT_REGISTERED, blocks; there 620 HEADER_NOT_FOUND).")
+    judged = decision(verdict="BLOCK", action="REJECT", won="forgery", **found)
+    assert "620" not in explain(judged).checks[0].sentence
+    assert "620 HEADER_NOT_FOUND" in explain(judged, "in").checks[0].sentence
+    assert "620" not in explain(judged, "xx").checks[0].sentence
+
+
+def test_whose_rules_judged_it_is_said() -> None:
+    notes = explain(decision(jurisdiction="generic", flags=["jurisdiction_without_pack"])).notes
+    assert notes == ("The rules of generic judged it, not the carrier's own.",
+                     "Its country has no pack: what holds anywhere was applied.")  # fmt: skip
