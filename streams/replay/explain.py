@@ -42,7 +42,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(decision: Decision, home: str | None = None) -> Explanation:
-    """The explanation of a decision. home: the carrier's own jurisdiction, whose rules judged unless it says otherwise."""
+    """The explanation of a decision. home: the carrier's own jurisdiction, if its codes are to be named."""
     judged_by = shipped().get((decision.jurisdiction or home or "", "enforce"), {})
     return Explanation(
         verdict=_verdict(decision),
