@@ -75,6 +75,28 @@ def test_no_persons_number_and_no_text_leave_the_carrier(message: Message) -> No
     assert "~" in bundle, "they stand there as pseudonyms"
 
 
+@pytest.mark.parametrize(
+    "over",
+    [{"address": "Duru Kim"}, {"address": "duru.kim@example.test"}, {"address": "x", "origin_id": "talk:duru.kim"}],
+)
+def test_no_persons_account_leaves_the_carrier(over: dict[str, Any]) -> None:
+    origin = over.get("origin_id", f"talk:{over['address'].replace(' ', '.')}")
+    message = kit.message(over["address"], channel="ott", origin_id=origin)
+    evidence = carrier().bundle(message)
+    assert "duru" not in signed(evidence).decode().casefold()
+    said = results(evidence)
+    assert said["check origin"] == "NOT JUDGEABLE" and "FAIL" not in said.values()
+
+
+def test_what_an_application_shows_stays_and_its_account_goes() -> None:
+    message = kit.message("duru.kim@example.test", channel="ott", origin_id="talk:com.example.shop")
+    evidence = carrier().bundle(message)
+    assert decision_of(evidence).sender.key == "kr:ott:talk:com.example.shop"
+    assert "duru" not in signed(evidence).decode()
+    said = results(evidence)
+    assert said["message"] == "PASS" and said["check origin"] == "NOT JUDGEABLE" and "FAIL" not in said.values()
+
+
 def test_of_a_block_only_the_number_itself_is_shown() -> None:
     made = Carrier().put(*kit.alive(since=RECORDED), kit.relay(), kit.block("terminated", "+821055501111"))
     evidence = made.bundle(person())
@@ -250,3 +272,11 @@ def test_a_row_that_says_something_else_gives_another_decision(field: str, value
     rows[at] = msgspec.structs.replace(rows[at], excerpt=encoder().encode(plain).decode())
     found = faults(msgspec.structs.replace(evidence, reads=tuple(rows)))
     assert any(what.startswith(line) for what in found), found
+
+
+def test_a_row_that_is_not_in_the_bundle_is_missed() -> None:
+    """Also one that was read as absent: the bundle has to say that it was asked for."""
+    evidence = carrier().bundle(bank())
+    kept = tuple(row for row in evidence.reads if row.key != "number:kr:15881234")
+    assert len(kept) == len(evidence.reads) - 1
+    assert "check status" in faults(msgspec.structs.replace(evidence, reads=kept))

@@ -16,6 +16,7 @@ from streams.contracts.evidence import StandIn
 from streams.contracts.messages import Content, Message
 from streams.contracts.registry import BlockRow, BlockStates
 from streams.contracts.reputation import SanctionRow
+from streams.engine.accounts import ACCOUNTS, sender_of
 from streams.engine.blocks import encode as pack_states
 from streams.engine.blocks import state_at
 from streams.engine.numberplan import block_key
@@ -45,7 +46,8 @@ class Disclosure:
 
     def __init__(self, decision: Decision, message: Message, grammar: Grammar, keys: Keys) -> None:
         self._decision, self._message = decision, message
-        self._sender: SenderId = classify(message.sender.address, message.sender.ton, grammar)
+        shown = message.sender
+        self._sender: SenderId = sender_of(message.channel, shown.address, shown.ton, message.origin_id, grammar)
         self._state = state_pseudonym(keys, self._sender.key)
         self.hidden = decision.sender.key.startswith("~")
         self._origin = message.origin_number and pseudonym(keys, classify(message.origin_number, None, grammar).key)
@@ -54,10 +56,17 @@ class Disclosure:
         """The event as JSON, and the names of what is withheld."""
         message, shown = self._message, self._decision
         withheld = ["recipient", "content.text"]
-        sender = message.sender
+        sender, origin_id = message.sender, message.origin_id
         if self.hidden:
             withheld.append("sender.address")
             sender = msgspec.structs.replace(sender, address=shown.sender.key)
+            if origin_id is not None:
+                withheld.append("origin_id")
+                origin_id = None
+        elif self._sender.kind in ACCOUNTS and origin_id is not None:
+            # What an account shows may be anybody's name.
+            withheld.append("sender.address")
+            sender = msgspec.structs.replace(sender, address=origin_id)
         if message.origin_number is not None:
             withheld.append("origin_number")
         route = message.route
@@ -66,7 +75,7 @@ class Disclosure:
             route = msgspec.structs.replace(route, peer_ip=None)
         made = msgspec.structs.replace(
             message, recipient=shown.recipient, content=Content(parts=message.content.parts), sender=sender,
-            origin_number=self._origin, route=route,
+            origin_number=self._origin, origin_id=origin_id, route=route,
         )  # fmt: skip
         return _ENCODE(made).decode(), tuple(withheld)
 

@@ -79,7 +79,7 @@ def make(case: Found, scan: Scan, keys: Keys, jurisdiction: str, made_at_ms: int
         stand_in=stand_in,
         reads=reads,
         feeds={feed: _marks(history, feed) for feed in again.feeds},
-        alike=dict(again.alike),
+        alike={} if "sender.address" in withheld else dict(again.alike),
         policies={n: _kept("policy.history", s.record) for n, s in states.items() if s.record is not None},
         packs={name: {profile: shipped()[name, profile] for profile in PROFILES} for name in states},
         statement=Statement(input=raw is not None, recomputes=again.value == said),

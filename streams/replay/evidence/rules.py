@@ -12,8 +12,9 @@ from streams.contracts.base import read
 from streams.contracts.decisions import Decision
 from streams.contracts.evidence import Evidence
 from streams.contracts.messages import Message
+from streams.engine.accounts import ACCOUNTS
 from streams.engine.case import Case, effective_time
-from streams.engine.checks import CHECKS, job, origin, source
+from streams.engine.checks import CHECKS, job, names, origin, source
 from streams.engine.decide import decision_id, leak_of
 from streams.engine.grounds import Grounds, grounds
 from streams.engine.jurisdiction import placed
@@ -29,6 +30,8 @@ from streams.replay.evidence.view import BundleView, NotHeld
 from streams.replay.explain import time_of
 
 _MESSAGE = msgspec.json.Decoder(Message)
+#: What they compare an account's displayed name with, or that name itself.
+_OF_WHAT_IT_SHOWS = (origin.NAME, names.INSTITUTION, names.LOOKALIKE)
 _ORDER = {name: number for number, (name, _) in enumerate(CHECKS)}
 
 
@@ -166,6 +169,8 @@ def _broke(decision: Decision) -> bool:
 def _why_not(name: str, evidence: Evidence, case: Case) -> str:
     if name == origin.NAME and case.message.channel == "mo" and "origin_number" in evidence.withheld:
         return "the origin number stays at the carrier"
+    if name in _OF_WHAT_IT_SHOWS and case.sender.kind in ACCOUNTS and "sender.address" in evidence.withheld:
+        return "what the account showed stays at the carrier"
     if name == source.NAME and "route.peer_ip" in evidence.withheld:
         return "the peer's address stays at the carrier"
     return ""
