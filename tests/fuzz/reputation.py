@@ -18,14 +18,17 @@ from streams.contracts.base import encoder
 from streams.contracts.decisions import Progress
 from streams.contracts.topics import RECORDS
 from streams.service.agents import agent_steps
-from tests.engine.kit import sanction, view
+from tests.engine.kit import published, sanction, view
 from tests.engine.properties import HERE, ROWS
 from tests.fuzz.promise import NOT_A_RECORD, Target, examples
 
 _SETTINGS = Settings(allow_demo_keys=True)
 _NAMES = Names(_SETTINGS.prefix)
 _ENTITIES = {_NAMES.topic(entity): entity for entity in RECORDS}
-_VIEW = view(*ROWS, sanctions=[sanction(HERE)])
+#: The key under which the examples' order is signed.
+_SIGNED = {"kisa-2025": {"authority": "regulator", "public": "iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="}}
+_ORDERS = {"unsigned": ["regulator"], "keys": _SIGNED}
+_VIEW = view(*ROWS, sanctions=[sanction(HERE)], published=published(orders=_ORDERS))
 _encode = encoder().encode
 #: The fields that are a record's key, where it is not its subject.
 _KEYS = {
