@@ -15,7 +15,7 @@ from streams.contracts.appeals import Closed
 from streams.contracts.reputation import Finding, SanctionRow
 from streams.engine.appealing import open_appeals
 from streams.engine.consequences import act_on, overdue
-from streams.engine.owners import EXPELLED, returned
+from streams.engine.owners import ever_expelled, returned
 from streams.engine.policy import Policies
 from streams.engine.sanctioning import FindingRefused
 from streams.engine.view import View
@@ -79,7 +79,7 @@ class Expelled:
 
     def note(self, partition: int, row: SanctionRow) -> None:
         """Remember a subject's row if anybody ever expelled it."""
-        if any(entry.reason == EXPELLED for entry in row.timeline):
+        if ever_expelled(row):
             self._rows.setdefault(partition, {})[row.subject] = row
 
     def recovered(self, rows: Iterable[tuple[int, SanctionRow]]) -> None:

@@ -18,7 +18,12 @@ EXPELLED, OWNER_EXPELLED = "DIRECTIVE_EXPEL", "OWNER_EXPELLED"
 _OWNED = (RelayRow, ResellerRow, AccountRow)
 
 
-def expulsions(row: SanctionRow, at_ms: int) -> list[SanctionEntry]:
+def ever_expelled(row: SanctionRow) -> bool:
+    """Whether the regulator ever expelled the subject; if not, there is nothing to look for."""
+    return any((entry.reason, entry.authority) == (EXPELLED, REGULATOR) for entry in row.timeline)
+
+
+def _expulsions(row: SanctionRow, at_ms: int) -> list[SanctionEntry]:
     """The expulsions of a subject that were recorded by then and are not over."""
     return [
         entry
@@ -42,7 +47,7 @@ def returned(row: SanctionRow, view: View, at_ms: int, epoch_ms: int) -> list[Fi
         for other in view.lookalikes(OWNER + key):
             if other != row.subject and key in _keys_of(view, other, at_ms):
                 matched.setdefault(other, Counter())[key.partition(":")[0]] += 1
-    for entry in expulsions(row, at_ms):
+    for entry in _expulsions(row, at_ms):
         for subject, kinds in sorted(matched.items()):
             named = f"owner/{entry.sanction_id}/{subject}"
             found.append(

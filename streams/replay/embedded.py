@@ -33,7 +33,7 @@ from streams.engine.jobs.submitted import take as take_job
 from streams.engine.ladder import NEVER, waiting
 from streams.engine.lists import unpack_list
 from streams.engine.metering import Sums, metered
-from streams.engine.owners import expulsions, returned
+from streams.engine.owners import ever_expelled, returned
 from streams.engine.pack import Pack
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -279,7 +279,7 @@ class Embedded:
                     self._appealed[finding.subject] = row
                 else:
                     self._appealed.pop(finding.subject, None)
-                if expulsions(row, row.timeline[-1].recorded_at_ms):
+                if ever_expelled(row):
                     self._expelled[finding.subject] = row
                 self._apply("sanctions", finding.subject, self._encode(row))
             if review is not None:

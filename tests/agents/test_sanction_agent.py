@@ -16,9 +16,11 @@ from streams.agents.steps import Names
 from streams.agents.tally import TallyAgent
 from streams.contracts.appeals import Appeal, Closed, Notice
 from streams.contracts.base import encoder
+from streams.contracts.reports import Directive
 from streams.contracts.reputation import WATERMARK, Finding, SanctionRow, Traffic
 from streams.engine.appealing import finding_of
-from tests.engine.kit import DAY, MINUTE, T, policies, view
+from streams.engine.directing import direct
+from tests.engine.kit import DAY, KEYS, MINUTE, T, policies, reseller, view
 
 NAMES = Names("t.")
 WHO = "account:acct-7"
@@ -125,3 +127,22 @@ def test_closed_epochs_are_told_to_the_partition_that_heard_of_them() -> None:
     (told,) = watermark(1, EPOCH - 1)
     assert (told.topic, told.partition) == ("t.epochs.v1", 1)
     assert msgspec.json.decode(told.value or b"", type=Closed) == Closed(epoch=EPOCH - 1)
+
+
+def test_an_expelled_owner_who_is_back_is_found_when_an_epoch_closes() -> None:
+    old, new = (reseller(name, owner_keys=("business:1234567890",)) for name in ("old", "new"))
+    expel = Directive(reference="K-1", subject="reseller:old", act="expel", from_ms=T, recorded_at_ms=T)
+    agent, rows = Agent(), view(old, new)
+    agent.gets(direct(expel, rows, policies(), KEYS))
+
+    def found() -> list[Finding]:
+        handled = agent.step.handle("epochs", delivery(Closed(epoch=EPOCH), None), rows)
+        assert {o.topic for o in handled.outputs} <= {"t.findings.v1"}
+        return [msgspec.json.decode(o.value or b"", type=Finding) for o in handled.outputs]
+
+    (first,) = found()
+    assert (first.subject, first.step, first.counts) == ("reseller:new", "WARN", {"business": 1})
+    assert found() == [], "said once"
+    assert agent.step.table.recovered is not None and agent.row is not None
+    agent.step.table.recovered([(1, agent.row)])
+    assert found() == [first], "after a restart it is said again, under the same id"
