@@ -100,6 +100,7 @@ class Decision(Record, frozen=True, kw_only=True, omit_defaults=True):
         tuple[str, ...], Meta(description="account and resellers; sender and relay name themselves")
     ] = ()
     fingerprint: Annotated[str | None, Meta(description="of the text, numbers and links masked")] = None
+    group_size: Annotated[Count | None, Meta(description="of the message: it counts so many times")] = None
     advertised: Annotated[
         str | None, Meta(description="the text carries the advertising label: fingerprint of the rest of it")
     ] = None

@@ -98,6 +98,10 @@ class Message(Record, frozen=True, kw_only=True):
     signalling: Signalling = UNTOLD
     upstream: Annotated[Upstream | None, Meta(description="null: no gate stood before this one")] = None
     group_chat: Annotated[bool | None, Meta(description="sent into a group; null where that is not known")] = None
+    group_size: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None,
+        Meta(description="people who get a message into a group; it counts so many times"),
+    ] = None
     deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None
     retry_of: Annotated[Id | None, Meta(description="event_id of the first try")] = None
     purpose: Annotated[Purpose | None, Meta(description="as the sending customer declared it; null: unknown")] = None

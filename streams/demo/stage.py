@@ -32,6 +32,7 @@ class Line:
 
     upstream: share of messages that carry the verdict ALLOW of the relay's own gate (0 to 1; termination leg).
     upstream_lag_ms: how long before the message that gate spoke, at least and at most.
+    group_size: people in the group that each message goes to.
     """
 
     label: Label
@@ -45,6 +46,7 @@ class Line:
     upstream: float = 0.0
     job_id: str | None = None
     upstream_lag_ms: tuple[int, int] = (100, 1000)
+    group_size: int | None = None
     purpose: Purpose | None = None
     jurisdiction: str | None = None
     origin_id: str | None = None
@@ -143,5 +145,6 @@ def report(
             reporter=draft.recipient,
             reporter_group=group,
             text=draft.text,
+            group_chat=line.group_size is not None,
         )
     )

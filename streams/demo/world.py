@@ -125,6 +125,8 @@ def _message(draft: Draft, ids: dict[int, str]) -> Message:
         signalling=line.signalling,
         job_id=line.job_id,
         upstream=upstream,
+        group_chat=None if line.group_size is None else True,
+        group_size=line.group_size,
         retry_of=None if draft.first is None else ids[id(draft.first)],
         purpose=line.purpose,
         jurisdiction=line.jurisdiction,

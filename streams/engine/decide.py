@@ -58,10 +58,15 @@ NO_BASES: Mapping[str, FailBasis] = MappingProxyType({})
 
 
 class Decider:
-    """Decides messages. Holds no state but the policies and keys it was given; every gate gives the same answer."""
+    """Decides messages. Holds no state but the policies and keys it was given; every gate gives the same answer.
+
+    charged: of the last decision, the sender's subject as control topics know it ("" where nothing was judged), and the
+    carrier's own pack: who counts messages needs both, and to find them again costs as much as a check.
+    """
 
     def __init__(self, policies: Policies, keys: Keys) -> None:
         self.policies, self.keys = policies, keys
+        self.charged: tuple[str, Pack] = ("", policies.default.pack)
         self._lists: dict[str, Lists] = {}
 
     def decide(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decision:
@@ -70,6 +75,7 @@ class Decider:
         e_ms, late = effective_time(message, own.pack.skew_ms)
         if late:
             own = policy = self.policies.at(view, e_ms)
+        self.charged = ("", own.pack)
         try:
             case, place = placed(Case(message, view, own), self.policies)
             policy = case.policy
@@ -128,6 +134,7 @@ class Decider:
         message, pack, keys = case.message, case.pack, self.keys
         mark = fingerprint(message.content.text)
         sender = sender_subject(case, keys)
+        self.charged = (sender, self.charged[1])
         passed = tuple([c.name for c in checks if c.outcome == "PASS"])
         route_passes = "route" in passed
         linked = host_subjects(message.content.text, pack.shared_hosts)
@@ -183,6 +190,7 @@ class Decider:
             route=RouteSeen(relay_id=message.route.relay_id),
             subjects=listed_subjects(case),
             fingerprint=mark,
+            group_size=message.group_size,
             advertised=advertised(message.content.text, pack.advertising),
             jurisdiction=None if place is self.policies else place.jurisdiction,
             versions=self._versions(case.policy, case.versions_read(), raw),

@@ -178,6 +178,8 @@ def _complete(report: Report, held: Sequence[Delivery], coverage: Coverage, pack
     """Whether a delivery to this person at that time would be among `held`."""
     first, last = span_of(report, pack)
     known = pack.deliveries
+    if report.group_chat:
+        return False  # delivered to the group; nobody tells who its members are
     if report.channel not in known.channels or not is_number(person(report.reporter, pack.grammar)):
         return False
     # The first mark may stand in the middle of what its epoch held, so one epoch more.

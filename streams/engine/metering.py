@@ -16,7 +16,7 @@ Sums = dict[tuple[str, int], int]
 
 def metered(decision: Decision, epoch_ms: int, sums: Sums) -> None:
     """Add a decision to the sums (in place): termination leg, verdict ALLOW, each clear subject; and a text that bears
-    the advertising label, wherever it came and whatever became of it."""
+    the advertising label, wherever it came and whatever became of it. One into a group was delivered to all of it."""
     if decision.advertised is not None:
         labelled = (LABELLED + decision.advertised, epoch_of(decision.event_time_ms, epoch_ms))
         sums[labelled] = sums.get(labelled, 0) + 1
@@ -25,7 +25,7 @@ def metered(decision: Decision, epoch_ms: int, sums: Sums) -> None:
     epoch = epoch_of(decision.event_time_ms, epoch_ms)
     for subject in clear_subjects(decision):
         key = (subject, epoch)
-        sums[key] = sums.get(key, 0) + 1
+        sums[key] = sums.get(key, 0) + (decision.group_size or 1)
 
 
 @dataclass(slots=True)

@@ -12,15 +12,11 @@ from collections.abc import Iterator, Mapping
 from streams.contracts.decisions import Decision
 from streams.contracts.messages import Leg, Message
 from streams.contracts.shapes import Shape, Shapes
-from streams.engine.case import Case
-from streams.engine.epochs import epoch_of
-from streams.engine.jurisdiction import placed
+from streams.engine.pack import Pack
 from streams.engine.people import is_number, person
-from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
-from streams.engine.sketches import BLOCKS, NAMES, TEXTS, hashed, joined, least, summed, united
-from streams.engine.subjects import MAX_SUBJECT, sender_subject
-from streams.engine.view import View
+from streams.engine.sketches import BLOCKS, TEXTS, hashed, joined, least, summed, united
+from streams.engine.subjects import MAX_SUBJECT
 
 #: Numbers in a block: so many that one bit for each fits what JSON keeps exact.
 BLOCK = 50
@@ -30,110 +26,120 @@ _MEMO = 50_000
 
 
 class Seen:
-    """What a transaction saw of a subject on one leg; not yet cut to the size of a sketch."""
+    """What a transaction saw of a subject on one leg; not yet cut to the size of a sketch. ways: (route, peer)."""
 
-    __slots__ = ("blocks", "peers", "recipients", "routes", "sent", "texts", "unlisted")
+    __slots__ = ("blocks", "recipients", "sent", "texts", "unlisted", "ways")
 
     def __init__(self) -> None:
         self.sent = self.unlisted = 0
         self.recipients: dict[int, int] = {}
         self.blocks: set[int] = set()
         self.texts: dict[int, int] = {}
-        self.routes: set[int] = set()
-        self.peers: set[int] = set()
+        self.ways: set[tuple[int | None, int | None]] = set()
 
     def shape(self) -> Shape:
         """Cut to size."""
         return Shape(
             sent=self.sent, unlisted=self.unlisted, recipients=least(self.recipients, BLOCKS),
-            blocks=tuple(sorted(self.blocks)[:NAMES]), texts=least(self.texts, TEXTS),
-            routes=tuple(sorted(self.routes)[:NAMES]), peers=tuple(sorted(self.peers)[:NAMES]),
+            blocks=united(self.blocks, ()), texts=least(self.texts, TEXTS),
+            routes=united((route for route, _ in self.ways if route is not None), ()),
+            peers=united((peer for _, peer in self.ways if peer is not None), ()),
         )  # fmt: skip
 
 
-#: By (subject, epoch, its length in ms), then by leg.
-Open = dict[tuple[str, int, int], dict[Leg, Seen]]
+#: By (subject, epoch, its length in ms, leg).
+Open = dict[tuple[str, int, int, Leg], Seen]
 
 
 class Shaper:
     """Adds messages to what is open. Holds nothing but what it has computed before: it runs for every message."""
 
-    def __init__(self, policies: Policies, keys: Keys) -> None:
-        self._policies, self._keys = policies, keys
-        self._names: dict[str, int] = {}
+    def __init__(self, keys: Keys) -> None:
+        self._key = keys.state
+        self._blocks: dict[int, int] = {}
+        self._ways: dict[tuple[str | None, str | None, str | None], tuple[int | None, int | None]] = {}
 
-    def note(self, message: Message, decision: Decision, view: View, into: Open) -> None:
-        """A message was decided. A retry was counted with its first try."""
-        if message.retry_of is not None or decision.sender.key == "~":
+    def note(self, message: Message, decision: Decision, charged: tuple[str, Pack], into: Open) -> None:
+        """A message was decided; `charged` as the decider has it. A retry was counted with its first try."""
+        if message.retry_of is not None or not charged[0]:
             return
-        policy = self._policies.at(view, decision.event_time_ms)
-        length = policy.pack.epoch_ms
-        epoch = epoch_of(decision.event_time_ms, length)
-        route = message.route
-        subjects = [] if route.account_id is None else [f"account:{route.account_id}"]
-        if genuine(decision):
-            case, _ = placed(Case(message, view, policy), self._policies)
-            subjects.append(sender_subject(case, self._keys))
+        route, (sender, pack) = message.route, charged
+        account = route.account_id
+        subjects = (sender,) if genuine(decision) else ()
+        if account is not None:
+            subjects = (*subjects, f"account:{account}")
         if not subjects:
             return
-        size = 1
-        unlisted = any([r.code == "SOURCE_NOT_LISTED" for r in decision.reasons])
-        place, bit, block = self._place(person(message.recipient, policy.pack.grammar))
-        mark = decision.fingerprint
+        length, leg = pack.epoch_ms, message.leg
+        epoch = decision.event_time_ms // length
+        size = message.group_size or 1
+        unlisted = size if decision.reasons and _unlisted(decision) else 0
+        place, bit, block = self._place(person(message.recipient, pack.grammar))
+        text = -1 if decision.fingerprint is None else int(decision.fingerprint, 16) >> 11
+        way = (route.relay_id, account, route.peer_ip)
+        passed = self._ways.get(way)
+        if passed is None:
+            passed = self._way(*way)
         for subject in subjects:
-            legs = into.get((subject, epoch, length))
-            if legs is None:
-                legs = into[subject, epoch, length] = {}
-            seen = legs.get(message.leg)
+            key = (subject, epoch, length, leg)
+            seen = into.get(key)
             if seen is None:
-                seen = legs[message.leg] = Seen()
+                seen = into[key] = Seen()
             seen.sent += size
-            seen.recipients[place] = seen.recipients.get(place, 0) | bit
+            seen.unlisted += unlisted
+            recipients = seen.recipients
+            recipients[place] = recipients.get(place, 0) | bit
             seen.blocks.add(block)
-            if unlisted:
-                seen.unlisted += size
-            if mark is not None:
-                name = int(mark, 16) >> 11
-                seen.texts[name] = seen.texts.get(name, 0) + size
-            if route.relay_id is not None:
-                seen.routes.add(self._name(f"{route.relay_id}\x00{route.account_id}"))
-            if route.peer_ip is not None:
-                seen.peers.add(self._name(route.peer_ip))
+            if text >= 0:
+                seen.texts[text] = seen.texts.get(text, 0) + size
+            seen.ways.add(passed)
 
     def _place(self, who: str) -> tuple[int, int, int]:
         """The keyed hash of the recipient's block of 50, its bit there, and the hash of its allocated block."""
         if not is_number(who):
-            name = hashed(who, self._keys.state)  # an address that lies beside no other
+            name = hashed(who, self._key)  # an address that lies beside no other
             return name, 1, name
         number = int(who)
-        block, place = divmod(number, BLOCK)
-        return hashed(str(block), self._keys.state), 1 << place, self._name(f"={number // ALLOCATED}")
+        allocated = number // ALLOCATED
+        held = self._blocks.get(allocated)
+        if held is None:
+            if len(self._blocks) >= _MEMO:
+                self._blocks.clear()
+            held = self._blocks[allocated] = hashed(f"={allocated}", self._key)
+        return hashed(str(number // BLOCK), self._key), 1 << number % BLOCK, held
 
-    def _name(self, text: str) -> int:
-        found = self._names.get(text)
-        if found is None:
-            if len(self._names) >= _MEMO:
-                self._names.clear()
-            found = self._names[text] = hashed(text, self._keys.state)
+    def _way(self, relay: str | None, account: str | None, peer: str | None) -> tuple[int | None, int | None]:
+        """The hashes of a route and of a peer's address."""
+        if len(self._ways) >= _MEMO:
+            self._ways.clear()
+        route = None if relay is None else hashed(f"{relay}\x00{account}", self._key)
+        found = self._ways[relay, account, peer] = (route, None if peer is None else hashed(peer, self._key))
         return found
+
+
+def _unlisted(decision: Decision) -> bool:
+    return any([r.code == "SOURCE_NOT_LISTED" for r in decision.reasons])
 
 
 def genuine(decision: Decision) -> bool:
     """Whether the sender on the display was proved to be the one who sent."""
     if "origin" not in decision.passed and "route" not in decision.passed:
         return False
-    return all([r.gate not in ("forgery", "standing") for r in decision.reasons])
+    reasons = decision.reasons
+    return not reasons or all([r.gate not in ("forgery", "standing") for r in reasons])
 
 
 def deltas(opened: Open, partition: int, first_offset: int, next_offset: int) -> Iterator[Shapes]:
     """What a transaction has to say of one partition of `messages`, one delta for each subject and epoch."""
-    for (subject, epoch, epoch_ms), legs in opened.items():
+    together: dict[tuple[str, int, int], dict[Leg, Shape]] = {}
+    for (subject, epoch, epoch_ms, leg), seen in opened.items():
         if len(subject) <= MAX_SUBJECT:
-            shapes: dict[Leg, Shape] = {leg: seen.shape() for leg, seen in legs.items()}
-            yield Shapes(
-                subject=subject, epoch=epoch, epoch_ms=epoch_ms, partition=partition, first_offset=first_offset,
-                next_offset=next_offset, legs=shapes,
-            )  # fmt: skip
+            together.setdefault((subject, epoch, epoch_ms), {})[leg] = seen.shape()
+    for (subject, epoch, epoch_ms), legs in together.items():
+        yield Shapes(
+            subject=subject, epoch=epoch, epoch_ms=epoch_ms, partition=partition, first_offset=first_offset,
+            next_offset=next_offset, legs=legs,
+        )  # fmt: skip
 
 
 def merged(a: Mapping[Leg, Shape], b: Mapping[Leg, Shape]) -> dict[Leg, Shape]:

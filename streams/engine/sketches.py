@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
-from heapq import nsmallest
 
 #: Blocks of numbers, texts, and routes or peers that a sketch keeps.
 BLOCKS, TEXTS, NAMES = 64, 32, 32
@@ -27,9 +26,7 @@ def hashed(text: str, key: bytes = b"") -> int:
 
 def least(held: Mapping[int, int], k: int) -> Sketch:
     """The k smallest hashes, rising, with what they hold."""
-    if len(held) <= k:
-        return tuple(sorted(held.items()))
-    return tuple((name, held[name]) for name in nsmallest(k, held))
+    return tuple(sorted(held.items())[:k])
 
 
 def joined(a: Sketch, b: Sketch) -> Sketch:
@@ -50,7 +47,7 @@ def summed(a: Sketch, b: Sketch) -> Sketch:
 
 def united(a: Iterable[int], b: Iterable[int]) -> tuple[int, ...]:
     """Of routes or peers: all that either saw."""
-    return tuple(nsmallest(NAMES, {*a, *b}))
+    return tuple(sorted({*a, *b})[:NAMES])
 
 
 def estimate(seen: int, held: int, greatest: int, k: int) -> int:

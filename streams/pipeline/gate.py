@@ -64,7 +64,7 @@ class Gate:
         self._delivered = None
         if recent is not None:
             self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
-        self._shaped = Shaped(decider.policies, decider.keys, self._view) if shapes else None
+        self._shaped = Shaped(decider) if shapes else None
         self._unsure = True  # whether the lists that the policy names have to be looked for
         self._missing: tuple[str, ...] = ()
         replicator.listen(self._changed)

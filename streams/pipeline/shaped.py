@@ -10,27 +10,25 @@ from collections.abc import Mapping
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.messages import Message
-from streams.engine.policy import Policies
-from streams.engine.pseudonym import Keys
+from streams.engine.decide import Decider
 from streams.engine.shaping import Open, Shaper, deltas
-from streams.engine.view import View
 from streams.pipeline.step import Input, Output
 
 
 class Shaped:
     """Collects the shapes of the open transaction, per input partition."""
 
-    def __init__(self, policies: Policies, keys: Keys, view: View) -> None:
-        self._shaper, self._view = Shaper(policies, keys), view
+    def __init__(self, decider: Decider) -> None:
+        self._decider, self._shaper = decider, Shaper(decider.keys)
         self._encode = encoder().encode
         self._open: dict[int, tuple[int, Open]] = {}
 
     def note(self, message: Message, decision: Decision, record: Input) -> None:
-        """A message was decided."""
+        """A message was decided, the last one that the decider had."""
         held = self._open.get(record.partition)
         if held is None:
             held = self._open[record.partition] = (record.offset, {})
-        self._shaper.note(message, decision, self._view, held[1])
+        self._shaper.note(message, decision, self._decider.charged, held[1])
 
     def flush(self, positions: Mapping[int, int]) -> list[Output]:
         """What belongs into this transaction."""

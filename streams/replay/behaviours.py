@@ -6,6 +6,7 @@ from streams.contracts.decisions import Decision
 from streams.contracts.messages import Message
 from streams.contracts.reputation import Finding
 from streams.engine.behaving import Subject, on_shapes
+from streams.engine.pack import Pack
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.shaping import Open, Shaper, deltas
@@ -16,14 +17,14 @@ class Behaviours:
     """Sums messages up by subject and epoch, and hands out what follows once an epoch's messages are all in."""
 
     def __init__(self, policies: Policies, keys: Keys) -> None:
-        self._policies, self._shaper = policies, Shaper(policies, keys)
+        self._policies, self._shaper = policies, Shaper(keys)
         self._subjects: dict[str, Subject] = {}
         self._open: Open = {}
         self._shaped = 0
 
-    def note(self, message: Message, decision: Decision, view: View) -> None:
-        """A message was decided."""
-        self._shaper.note(message, decision, view, self._open)
+    def note(self, message: Message, decision: Decision, charged: tuple[str, Pack]) -> None:
+        """A message was decided; `charged` as the decider has it."""
+        self._shaper.note(message, decision, charged, self._open)
 
     def close(self, view: View) -> list[Finding]:
         """What follows from what was noted since the last call."""

@@ -94,6 +94,11 @@ class Embedded:
         """The length of an epoch under the policy in force at the end of time."""
         return self.policies.at(self.view, 2**53).pack.epoch_ms
 
+    @property
+    def charged(self) -> tuple[str, Pack]:
+        """Whom the last decision charges, and the pack it counts under: `Decider.charged`."""
+        return self._decider.charged
+
     def begin(self, epoch: int) -> None:
         """Close the epoch before: its traffic counts now, and rates that waited for it are judged."""
         if self._epoch == epoch:
@@ -232,7 +237,7 @@ class Embedded:
         decision = self._decider.decide(message, raw, self.view, flags)
         self._high_ms = max(self._high_ms, decision.event_time_ms)
         self._deliveries.note(message, decision, self.view)
-        self._behaviours.note(message, decision, self.view)
+        self._behaviours.note(message, decision, self.charged)
         pack = self.policies.at(self.view, decision.event_time_ms).pack
         metered(decision, pack.epoch_ms, self._sums)
         self._breakers.count(decision, pack.breaker.epoch_ms)

@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content")
+NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content", "shapes")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -43,6 +43,11 @@ def test_patterns_prints_a_line_for_each() -> None:
     lines = lines_of("bench.patterns", "--looks", "10", "--repeats", "2")
     assert [line.split()[0] for line in lines[:3]] == ["command", "machine", "commit"]
     assert [line.count("median") for line in lines[3:]] == [2] * 5
+
+
+def test_shapes_prints_what_they_cost() -> None:
+    lines = lines_of("bench.shapes", "--messages", str(MIN_MESSAGES))
+    assert [line.split()[0] for line in lines] == ["command", "machine", "commit", "gate", "topic", "agent", "state"]
 
 
 def test_recipients_prints_what_they_take() -> None:

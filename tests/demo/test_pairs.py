@@ -118,7 +118,7 @@ def test_honest_subjects_never_get_a_third_reporter(world: World) -> None:
     subjects: dict[str, set[str]] = defaultdict(set)
     relays: dict[str, set[str]] = defaultdict(set)
     for report in world.reports:
-        if report.reporter in pairs:
+        if report.reporter in pairs or report.group_chat:
             continue
         if report.route.relay_id:
             relays[report.route.relay_id].add(report.reporter)

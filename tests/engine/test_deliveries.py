@@ -94,6 +94,7 @@ EARLIER = delivery(T - DAY, "old", sender="~other")
         ("all is known and there is none", [EARLIER], WHOLE, {}, False),
         ("nothing is known of this person: somebody else's subscriber", [], WHOLE, {}, None),
         ("… but only our subscribers reach this source", [], WHOLE, {"source": "7726"}, False),
+        ("sent into a group, of whose members nobody tells", [EARLIER], WHOLE, {"group_chat": True}, None),
         ("a channel that nobody vouches for", [EARLIER], WHOLE, {"channel": "rcs"}, None),
         ("a reporter who is no number", [EARLIER], WHOLE, {"reporter": "kisa#1"}, None),
         ("the store began later", [EARLIER], Coverage(T - 5 * MINUTE, T + HOUR), {}, None),

@@ -41,9 +41,10 @@ ROWS = view(
 def shapes(*messages: Message) -> dict[str, list[Shapes]]:
     """The deltas of one transaction, by subject."""
     rules = policies()
-    decider, shaper, opened = Decider(rules, KEYS), Shaper(rules, KEYS), Open()
+    decider, shaper, opened = Decider(rules, KEYS), Shaper(KEYS), Open()
     for one in messages:
-        shaper.note(one, decider.decide(one, msgspec.json.encode(one), ROWS), ROWS, opened)
+        decision = decider.decide(one, msgspec.json.encode(one), ROWS)
+        shaper.note(one, decision, decider.charged, opened)
     found: dict[str, list[Shapes]] = {}
     for delta in deltas(opened, 3, 100, 100 + len(messages)):
         found.setdefault(delta.subject, []).append(delta)
@@ -93,6 +94,10 @@ def test_recipients_fall_into_blocks_of_fifty_however_they_are_written() -> None
     shape = one(LINE, *[message(event_id=f"e{n}", recipient=r) for n, r in enumerate(spelt)])
     assert sorted(bits for _, bits in shape.recipients) == [1, 1, 1 | 2 | 1 << 49]
     assert all("5555" not in str(name) for name, _ in shape.recipients)
+
+
+def test_a_message_into_a_group_counts_its_size() -> None:
+    assert one(LINE, message(), message(event_id="e2", group_chat=True, group_size=300)).sent == 301
 
 
 def test_epochs_and_legs_are_kept_apart_and_come_together_again() -> None:

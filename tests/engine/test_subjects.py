@@ -55,6 +55,7 @@ METERED: list[tuple[str, dict[str, Any], int]] = [
     ("allowed, termination leg", {}, 1),
     ("allowed, origination leg", {"leg": "origination"}, 0),
     ("blocked", {"event_id": "blocked"}, 0),
+    ("into a group of 300", {"channel": "rcs", "group_chat": True, "group_size": 300}, 300),
 ]
 
 

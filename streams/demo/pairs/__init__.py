@@ -7,7 +7,7 @@ from collections.abc import Callable
 from streams.demo.pairs.advertising import quiet_hours, without_consent
 from streams.demo.pairs.appeal import appealed
 from streams.demo.pairs.base import Pair, Sizes
-from streams.demo.pairs.behaviour import bulk_unlisted, in_turn, over_the_cap, taken_over
+from streams.demo.pairs.behaviour import bulk_unlisted, group_reported, in_turn, over_the_cap, taken_over
 from streams.demo.pairs.campaign import campaign
 from streams.demo.pairs.edited import edited_copies
 from streams.demo.pairs.handset import do_not_originate, origin_mismatch
@@ -42,7 +42,7 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     origin_mismatch, own_line, reported_sender, campaign, stale_feed, blocked_by_recipient,
     edited_copies, reported_host, quiet_hours, without_consent,
     appealed, lost_row, received,
-    over_the_cap, in_turn, taken_over, bulk_unlisted,
+    over_the_cap, in_turn, taken_over, bulk_unlisted, group_reported,
     same_hour, same_name, from_abroad, faked_smsc, unsolicited, banned_handle,
     expelled, chain_omitted, withdrawn, one_leg,
     job_missing, job_expired, job_of_another, other_job, unbound_recipient, key_retired, bad_signature,

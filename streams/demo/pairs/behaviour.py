@@ -12,7 +12,7 @@ from streams.demo.cast import Owner, labels
 from streams.demo.clock import DAY_FROM_MS, DAY_TO_MS, MINUTE_MS, epoch_start, ingest, spread
 from streams.demo.numbers import digits, sender
 from streams.demo.pairs.base import Pair, Sizes
-from streams.demo.stage import Label, Line, Stage, send
+from streams.demo.stage import Label, Line, Stage, report, send
 from streams.demo.texts import words
 
 _CAP = 500
@@ -98,6 +98,26 @@ def bulk_unlisted(stage: Stage, sizes: Sizes) -> Pair:
     owner.send(line, rest, text)
     owner.send(_company(owner, twin), [*found, *rest], text)
     return Pair(owner.name, "bulk from a listed one", "BULK_UNLISTED", effect_ms)
+
+
+def group_reported(stage: Stage, sizes: Sizes) -> Pair:
+    """Two messages into a group of 300, which five of it report; in the twin's one of them reports five times."""
+    owner = Owner(stage, "group of 300 reported by five")
+    attack, twin = labels(owner.name)
+    text = words("[리딩방] 급등주 {n} 무료 공개", "Hot stock {n}, join the room")
+    effect_ms = epoch_start(3)  # votes on messages of epoch 0 count from epoch 1
+    first = spread(owner.rng, 2, epoch_start(0), epoch_start(0) + 5 * MINUTE_MS)
+    rest = spread(owner.rng, sizes.side, effect_ms, DAY_TO_MS)
+    for label in (attack, twin):
+        line = _company(owner, label)
+        route = msgspec.structs.replace(line.route, account_id=None)
+        line = replace(line, leg="termination", channel="rcs", route=route, group_size=300)
+        draft = owner.send(line, [*first, *rest], text)[0]
+        members = [digits(stage.book.person()) for _ in range(5 if label == attack else 1)]
+        for i in range(5):
+            told = draft._replace(recipient=members[i % len(members)])
+            report(stage, told, category="stocks", ingested_ms=epoch_start(0) + (10 + i) * MINUTE_MS)
+    return Pair(owner.name, "by one of it five times", "REPORTS_RATE_", effect_ms)
 
 
 def _company(owner: Owner, label: Label) -> Line:
