@@ -86,8 +86,8 @@ class Expelled:
         """All rows of this worker's partitions."""
         self._rows.clear()
         self._said.clear()
-        for partition, row in rows:
-            self.note(partition, row)
+        for place, row in rows:
+            self.note(place, row)
 
     def returned(self, partition: int, view: View, now_ms: int, epoch_ms: int) -> list[Finding]:
         """The findings on whom their owners came back as, each once."""
