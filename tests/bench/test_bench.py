@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content", "shapes")
+NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content", "jobs", "shapes")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -55,6 +55,12 @@ def test_recipients_prints_what_they_take() -> None:
     assert [line.split()[0] for line in lines] == ["command", "machine", "commit", "fill", "memory", "lookup"]
     share = int(lines[-1].partition("% had one")[0].rpartition(" ")[2])
     assert 40 < share < 60, "half of those asked for have rules"
+
+
+def test_jobs_prints_what_a_job_and_a_message_take() -> None:
+    lines = lines_of("bench.jobs", "--recipients", "500", "--looks", "1000", "--repeats", "1")
+    assert [line.split()[0] for line in lines[3:]] == ["job", "job", "verify", "message"]
+    assert 40 < float(lines[-1].partition("% were bound")[0].rpartition(" ")[2]) < 60, "half are strangers"
 
 
 def test_the_reports_hold_least_middle_and_most() -> None:

@@ -97,10 +97,10 @@ def read_assertion(text: str) -> Assertion:
 
 
 def signed_by(text: str, key: KeyEntry) -> bool:
-    """Whether this key signed it, with the algorithm that its row pins."""
+    """Whether this key signed it, with the algorithm that its row pins. A row that holds no such key: it did not."""
     try:
         jws.deserialize_compact(text, _imported(key), registry=_Pinned(key.alg))
-    except (JoseError, ValueError, TypeError, RecursionError):
+    except (JoseError, ValueError, TypeError, LookupError, RecursionError):
         return False
     return True
 

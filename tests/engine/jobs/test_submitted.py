@@ -48,6 +48,7 @@ CASES = [
     ("somebody else's key", FORGER.sign(claims()), (key(),), "JOB_SIGNATURE_BAD"),
     ("another algorithm named", signed(claims(), alg="ES256"), (key(),), "JOB_SIGNATURE_BAD"),
     ("another algorithm pinned", signed(claims()), (key(alg="Ed25519"),), "JOB_SIGNATURE_BAD"),
+    ("a row that holds no such key", signed(claims(), alg="ES256"), (key(alg="ES256"),), "JOB_SIGNATURE_BAD"),
     ("no algorithm", signed(claims(), alg="none").rpartition(".")[0] + ".", (key(),), "JOB_SIGNATURE_BAD"),
     ("key retired before", signed(claims()), (key(to_ms=T - 1),), "JOB_KEY_RETIRED"),
     ("key retired in words", signed(claims()), (key(state="retired"),), "JOB_KEY_RETIRED"),
