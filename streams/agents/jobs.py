@@ -14,6 +14,7 @@ from streams.engine.jobs.submitted import SubmissionRefused, judge, take
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.view import View
+from streams.telemetry.metrics import count
 
 _SUBMISSION = msgspec.json.Decoder(JobSubmission)
 _ROW = msgspec.json.Decoder(JobRow)
@@ -42,6 +43,8 @@ class JobAgent:
             entry = judge(submission, view, self._policies, self._keys)
         except SubmissionRefused as error:
             raise Refused(error.reason, error.detail) from error
+
+        count("job_submissions_total", code=entry.code or "accepted")
 
         def step(row: JobRow | None, entry: JobEntry) -> tuple[JobRow, list[Output]]:
             after = take(row, named, entry)

@@ -46,6 +46,8 @@ CounterName = Literal[
     "lake_rows_total",
     # Codes that fell to LABEL for a pair, probably because of an error of ours: alert on any. code
     "breaker_trips_total",
+    # Announced bulk sends verified; told again after a kill it counts again. code, `accepted` where there is none
+    "job_submissions_total",
     # What the shape of traffic alone came to, by rule; told again after a kill it counts again. reason
     "behaviour_findings_total",
     # Reports taken in over HTTP and acknowledged. source
@@ -89,6 +91,7 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "late_enforcements_total": ("entity",),
     "lake_rows_total": ("table",),
     "breaker_trips_total": ("code",),
+    "job_submissions_total": ("code",),
     "behaviour_findings_total": ("reason",),
     "reports_joined_total": ("said",),
     "reports_taken_total": ("source",),

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from streams.contracts.base import Entry
 from streams.contracts.feeds import Beat, Heartbeat
+from streams.contracts.jobs import JobEntry, JobRow
 from streams.contracts.registry import BlockRow, BlockStates, SenderEntry, SenderRow
 from streams.contracts.reputation import AppealState, SanctionEntry, SanctionRow
 from streams.contracts.topics import TOPICS
@@ -152,6 +153,11 @@ def appealed(**over: int) -> SanctionRow:
 BLOCK = BlockRow(key="block:+8210", current=BlockStates(generation="g", as_of_ms=70, states=""))
 
 
+def job(**over: int) -> JobRow:
+    entry = JobEntry(assertion="0" * 32, from_ms=100, recorded_at_ms=100, version=100, **over)
+    return JobRow(key="job:a/1", timeline=(entry,))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "at_ms"),
     [
@@ -170,6 +176,9 @@ BLOCK = BlockRow(key="block:+8210", current=BlockStates(generation="g", as_of_ms
         (sanctions(S1), appealed(), NEVER_MS),
         (sanctions(S1), appealed(paused_from_ms=300), 300),
         (appealed(paused_from_ms=300), appealed(paused_from_ms=300, paused_to_ms=500), 500),
+        (None, job(), 100),
+        (job(), job(reused_at_ms=300), 300),
+        (job(reused_at_ms=300), job(reused_at_ms=200), 200),
         (None, beats((10, 20)), 10),
         (beats((10, 20)), beats((10, 30)), 20),
         (beats((10, 20)), beats((10, 20), (40, 50)), 40),

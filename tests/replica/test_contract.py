@@ -10,6 +10,7 @@ import pytest
 
 from streams.contracts.blacklists import BlacklistEntry, BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue, key_of
+from streams.contracts.jobs import JobEntry, JobRow
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.registry import InstitutionEntry, InstitutionRow, Row, SenderEntry, SenderRow
 from streams.contracts.reputation import SanctionEntry, SanctionRow
@@ -74,6 +75,19 @@ def test_rows_come_back_decoded(replica: Replica) -> None:
         ("policy", "kr", None, policy),
     ]
     assert replica.next_offsets() == {("registry", 0): 1, ("sanctions", 2): 8, ("policy", 0): 4}
+
+
+def test_jobs_come_back_and_another_key_s_job_is_bad(replica: Replica) -> None:
+    held = JobRow(key="job:a/1", timeline=(JobEntry(assertion="0" * 32, recipients=2, filter=b"\x00\xff" * 32_768),))
+    values = [("job:a/1", held), ("job:a/2", held)]
+    replica.apply(Change("jobs", 1, n, key, msgspec.json.encode(value)) for n, (key, value) in enumerate(values))
+    assert (replica.job("job:a/1"), replica.job("job:a/2")) == (held, None)
+    assert [bad.key for bad in replica.bad] == ["job:a/2"]
+    newer = JobRow(key="job:a/1")
+    replica.apply([Change("jobs", 1, 2, "job:a/1", msgspec.json.encode(newer))])
+    assert replica.job("job:a/1") == newer
+    replica.wipe()
+    assert replica.job("job:a/1") is None
 
 
 def listed(issuer: str) -> BlacklistManifest:
