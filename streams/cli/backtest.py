@@ -71,6 +71,7 @@ def backtest(
     appeals: Annotated[list[str] | None, typer.Option(help="From files: appeals.", metavar=_FILE)] = None,
     jobs: Annotated[list[str] | None, typer.Option(help="From files: announced bulk sends.", metavar=_FILE)] = None,
     settings: Annotated[list[str] | None, typer.Option(help="From files: recipients' requests.", metavar=_FILE)] = None,
+    blacklists: Annotated[list[str] | None, typer.Option(help="From files: partners' lists.", metavar=_FILE)] = None,
     lake: Annotated[
         Path, typer.Option("--lake", help="From the lake: its directory.", metavar="DIR", file_okay=False)
     ] = HERE,
@@ -105,6 +106,7 @@ def backtest(
     files = {
         "messages": messages, "registry": today_registry, "policy": today_policy, "reports": reports,
         "directives": directives, "orders": orders, "appeals": appeals, "settings": settings, "jobs": jobs,
+        "blacklists": blacklists,
     }  # fmt: skip
     given = {name: tuple(names) for name, names in files.items() if names}
     if origin != "files" and set(given) - ({"policy"} if origin == "lake" else set()):

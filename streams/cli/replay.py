@@ -24,6 +24,9 @@ def replay(
     directives: Annotated[list[str] | None, typer.Option(help="Orders of a regulator.", metavar=_FILE)] = None,
     jobs: Annotated[list[str] | None, typer.Option(help="Bulk sends that accounts announced.", metavar=_FILE)] = None,
     settings: Annotated[list[str] | None, typer.Option(help="Requests of recipients.", metavar=_FILE)] = None,
+    blacklists: Annotated[
+        list[str] | None, typer.Option(help="Partners' lists, as on the topic blacklists.", metavar=_FILE)
+    ] = None,
     orders: Annotated[
         list[str] | None, typer.Option(help="Orders of the carrier's people, as findings.", metavar=_FILE)
     ] = None,
@@ -47,7 +50,7 @@ def replay(
     shell = shell_of(ctx)
     given = {
         "registry": registry, "reports": reports, "directives": directives, "orders": orders, "appeals": appeals,
-        "settings": settings, "jobs": jobs, "policy": policy,
+        "settings": settings, "jobs": jobs, "blacklists": blacklists, "policy": policy,
     }  # fmt: skip
     inputs = Inputs(messages=tuple(messages), **{name: tuple(files or ()) for name, files in given.items()})
     place = jurisdiction_of(shell, jurisdiction)

@@ -107,3 +107,8 @@ def manifest_key(issuer: str) -> str:
 def row_key(issuer: str, subject: str) -> str:
     """`carrier-b:sender:kr:15881234`."""
     return f"{issuer}:{subject}"
+
+
+def key_of(value: BlacklistRow | BlacklistManifest) -> str:
+    """Under which key a value stands on `blacklists`."""
+    return manifest_key(value.issuer) if isinstance(value, BlacklistManifest) else value.key

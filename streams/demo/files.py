@@ -10,7 +10,7 @@ from streams.demo.world import World
 
 
 def write_inputs(world: World, directory: Path) -> None:
-    """Write registry, policy, reports, settings, jobs, directives, orders, appeals, messages and labels as
+    """Write registry, policy, reports, settings, blacklists, jobs, directives, orders, appeals, messages and labels as
     `<name>.ndjson`, each in order of ingest.
 
     A label is `{event_id, pair, side}`. Raises OSError when the directory cannot be written.
@@ -21,6 +21,7 @@ def write_inputs(world: World, directory: Path) -> None:
     _write(directory / "reports.ndjson", world.reports)
     _write(directory / "settings.ndjson", world.settings)
     _write(directory / "jobs.ndjson", world.jobs)
+    _write(directory / "blacklists.ndjson", (value for _, value in world.blacklists))
     _write(directory / "directives.ndjson", world.directives)
     _write(directory / "orders.ndjson", world.orders)
     _write(directory / "appeals.ndjson", world.appeals)

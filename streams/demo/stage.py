@@ -12,6 +12,7 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from streams.contracts.appeals import Appeal
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.jobs import JobSubmission
 from streams.contracts.messages import Channel, Leg, Purpose, Route, Sender, Signalling, TrafficClass
@@ -74,6 +75,7 @@ class Stage:
     drafts: list[Draft] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     settings: list[SettingsRequest] = field(default_factory=list)
+    blacklists: list[tuple[int, BlacklistRow | BlacklistManifest]] = field(default_factory=list)
     jobs: list[JobSubmission] = field(default_factory=list)
     orders: list[Finding] = field(default_factory=list)
     directives: list[Directive] = field(default_factory=list)

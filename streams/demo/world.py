@@ -8,6 +8,7 @@ from operator import attrgetter
 import msgspec
 
 from streams.contracts.appeals import Appeal
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.jobs import JobSubmission
 from streams.contracts.messages import Content, Message, Upstream
 from streams.contracts.policy import PolicyEntry, PolicyRow
@@ -44,6 +45,7 @@ class World:
     feeds: list[Timed]
     reports: list[Report]
     settings: list[SettingsRequest]
+    blacklists: list[tuple[int, BlacklistRow | BlacklistManifest]]
     jobs: list[JobSubmission]
     orders: list[Finding]
     directives: list[Directive]
@@ -80,7 +82,8 @@ def build_world(seed: int, messages: int = 200_000) -> World:
     appeals = sorted(stage.appeals, key=attrgetter("recorded_at_ms"))
     rows = feeds(stage.rows, stage.book)
     return World(
-        seed, _policy(), _abroad(), rows, reports, settings, jobs, orders, directives, appeals, sent, labels, pairs
+        seed, _policy(), _abroad(), rows, reports, settings, stage.blacklists, jobs, orders, directives, appeals, sent,
+        labels, pairs,
     )  # fmt: skip
 
 

@@ -149,6 +149,17 @@ def _may_take(
         raise BlacklistRefused("CLOCK", "the list held was taken later than now: this machine's clock is wrong")
 
 
+def changed_from(before: BlacklistRow | None, after: BlacklistRow) -> int:
+    """From which event time on a row answers otherwise than the one before, in ms."""
+    if not after.timeline:
+        return 2**53
+    last = after.timeline[-1]
+    same = [e for e in (before.timeline if before is not None else ()) if e.version == last.version]
+    if not same:
+        return max(last.from_ms, last.recorded_at_ms)
+    return min(e.to_ms if e.to_ms is not None else 2**53 for e in (same[0], last))
+
+
 class _Taking:
     """One list being taken, subject by subject."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from streams.contracts.appeals import Appeal
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.jobs import JobSubmission
@@ -20,7 +21,10 @@ from streams.engine.epochs import epoch_of
 from streams.engine.intake import InvalidEvent, read_message
 from streams.replay.embedded import Embedded
 
-Control = RegistryValue | PolicyRow | ListRow | Directive | Finding | Appeal | Report | SettingsRequest | JobSubmission
+Control = (
+    RegistryValue | PolicyRow | ListRow | Directive | Finding | Appeal | Report | SettingsRequest | JobSubmission
+    | BlacklistRow | BlacklistManifest
+)  # fmt: skip
 
 
 class Raw(NamedTuple):
@@ -123,6 +127,8 @@ class Drive:
                 self.embedded.appeal(record)
             elif isinstance(record, Report):
                 self.embedded.report(record)
+            elif isinstance(record, BlacklistRow | BlacklistManifest):
+                self.embedded.blacklist(record)
             elif isinstance(record, SettingsRequest):
                 self.embedded.settings(record)
             elif isinstance(record, JobSubmission):

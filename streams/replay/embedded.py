@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from streams.contracts.appeals import Appeal, Notice, Outcome, Review
 from streams.contracts.base import encoder
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow, manifest_key
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import Manifest, RegistryValue, key_of
 from streams.contracts.jobs import JobSubmission
@@ -23,6 +24,7 @@ from streams.contracts.reputation import Finding, SanctionRow, Traffic
 from streams.contracts.settings import SettingsRequest
 from streams.engine import appealing
 from streams.engine.attribution import attribute, check_times
+from streams.engine.blacklisting import changed_from
 from streams.engine.booking import Books, booked, carried_by, counts_of, month_of
 from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
@@ -174,6 +176,24 @@ class Embedded:
             if submission.recorded_at_ms <= self._high_ms:
                 self.late_enforcement += 1
             self._apply("jobs", key, self._encode(row))
+
+    def blacklist(self, value: BlacklistRow | BlacklistManifest) -> None:
+        """What `dualblock blacklist import` writes: a subject's row on a partner's list, or the list's manifest."""
+        if isinstance(value, BlacklistManifest):
+            key, changes_ms = manifest_key(value.issuer), value.since_ms
+            held: BlacklistRow | BlacklistManifest | None = next(
+                (m for m in self.view.blacklists() if m.issuer == value.issuer), None
+            )
+            if held is not None:
+                changes_ms = 2**53  # which issuers count changes with the first list only
+        else:
+            key, held = value.key, self.view.blacklisted(value.key)
+            changes_ms = changed_from(held, value)
+        if value == held:
+            return
+        if changes_ms <= self._high_ms:
+            self.late_enforcement += 1
+        self._apply("blacklists", key, self._encode(value))
 
     def order(self, finding: Finding) -> None:
         """A person's order, as `dualblock sanction` writes it. Raises FindingRefused."""

@@ -28,6 +28,7 @@ class Inputs:
     reports: tuple[str, ...] = ()
     directives: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    blacklists: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     appeals: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class Inputs:
         """Raises InputError when a file is missing or stdin is named twice."""
         control = (
             self.registry, self.reports, self.directives, self.orders, self.appeals, self.settings, self.jobs,
-            self.policy,
+            self.blacklists, self.policy,
         )  # fmt: skip
         check_files((*control, self.messages))
 
@@ -46,7 +47,7 @@ class Inputs:
         kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
             ("policy", self.policy), ("registry", self.registry), ("directives", self.directives),
             ("orders", self.orders), ("appeals", self.appeals), ("settings", self.settings), ("jobs", self.jobs),
-            ("reports", self.reports),
+            ("blacklists", self.blacklists), ("reports", self.reports),
         )  # fmt: skip
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]
 

@@ -45,7 +45,7 @@ class Read(NamedTuple):
 class Recomputed(NamedTuple):
     """value: canonical bytes without `observed`, None where no policy has the hash that the decision names.
     feeds: whose heartbeats and manifests were asked for. alike: keys by skeleton, of those asked for.
-    policy: the state that has the hash. issuers: of blacklists, whose manifests were asked for.
+    policy: the state that has the hash.
     """
 
     value: bytes | None
@@ -53,7 +53,6 @@ class Recomputed(NamedTuple):
     feeds: tuple[str, ...] = ()
     alike: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     policy: State = NOTHING
-    issuers: tuple[str, ...] = ()
 
 
 class GuidedView:
@@ -79,7 +78,6 @@ class GuidedView:
         self.reads: list[Read] = []
         self.several: dict[str, int] = {}
         self.feeds: dict[str, None] = {}
-        self.issuers: tuple[str, ...] = ()
         self.alike: dict[str, tuple[str, ...]] = {}
         self._held: dict[tuple[Entity, str], Value | None] = {}
 
@@ -130,7 +128,6 @@ class GuidedView:
 
     def blacklists(self) -> tuple[BlacklistManifest, ...]:
         """The manifests of the end; which issuers count at an event's time, their `since_ms` says."""
-        self.issuers = tuple(manifest.issuer for manifest in self._blacklists)
         return self._blacklists
 
     def job(self, key: str) -> JobRow | None:
@@ -207,7 +204,7 @@ class Recomputer:
         message, flags = read_message(raw)
         made = self._encode(decider.decide(message, raw, self._view, flags))
         view = self._view
-        return Recomputed(made, tuple(view.reads), tuple(view.feeds), dict(view.alike), issuers=view.issuers)
+        return Recomputed(made, tuple(view.reads), tuple(view.feeds), dict(view.alike))
 
     def superseded(self, reads: tuple[Read, ...], decision: Decision, known_ms: int) -> list[tuple[str, str, str]]:
         """(key, version named, version readable by `known_ms`) where a newer one should have been read."""

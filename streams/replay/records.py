@@ -9,6 +9,7 @@ import msgspec
 
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import read
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue
 from streams.contracts.jobs import JobSubmission
 from streams.contracts.lists import ListRow
@@ -19,7 +20,7 @@ from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.replay.drive import Control, Raw, Refused, Timed
 
-Kind = Literal["registry", "reports", "directives", "orders", "appeals", "settings", "jobs", "policy"]
+Kind = Literal["registry", "reports", "directives", "orders", "appeals", "settings", "jobs", "blacklists", "policy"]
 
 #: No single control record is anywhere near this; a line beyond it is no record.
 MAX_BYTES = 8 << 20
@@ -27,13 +28,16 @@ MAX_BYTES = 8 << 20
 
 class _Shape(msgspec.Struct):
     """What tells values apart. Registry: rows have a kind, heartbeats beats, manifests neither. Policy: lists have a
-    current version, policies have not."""
+    current version, policies have not. Blacklists: manifests name an issuer."""
 
     kind: str | None = None
+    issuer: str | None = None
     beats: msgspec.Raw = msgspec.Raw(b"")
     current: msgspec.Raw = msgspec.Raw(b"")
 
 
+_LISTED = msgspec.json.Decoder(BlacklistRow)
+_MANIFEST_OF_LIST = msgspec.json.Decoder(BlacklistManifest)
 _SHAPE = msgspec.json.Decoder(_Shape)
 _ROW: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 _HEARTBEAT = msgspec.json.Decoder(Heartbeat)
@@ -56,6 +60,11 @@ def registry_value(line: bytes) -> RegistryValue:
     return read(_HEARTBEAT, line) if bytes(shape.beats) else read(_MANIFEST, line)
 
 
+def blacklist_value(line: bytes) -> BlacklistRow | BlacklistManifest:
+    """A line of a file of lists as they stand on `blacklists`. Raises ValueError."""
+    return read(_LISTED, line) if read(_SHAPE, line).issuer is None else read(_MANIFEST_OF_LIST, line)
+
+
 def policy_value(line: bytes) -> PolicyRow | ListRow:
     """A line of a policy file. Raises msgspec.ValidationError or msgspec.DecodeError."""
     return _LIST.decode(line) if bytes(_SHAPE.decode(line).current) else _POLICY.decode(line)
@@ -67,6 +76,7 @@ _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "directives": _DIRECTIVE.decode,
     "settings": _SETTINGS.decode,
     "jobs": _JOB.decode,
+    "blacklists": blacklist_value,
     "orders": _ORDER.decode,
     "appeals": _APPEAL.decode,
     "policy": policy_value,
@@ -81,6 +91,8 @@ def taken_at(record: Control) -> int:
     if isinstance(record, Report):
         return record.ingested_at_ms
     if isinstance(record, Directive | Finding | Appeal | SettingsRequest | JobSubmission):
+        return record.recorded_at_ms
+    if isinstance(record, BlacklistManifest):
         return record.recorded_at_ms
     if isinstance(record, ListRow):
         return record.current.published_ms

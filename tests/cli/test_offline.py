@@ -188,7 +188,7 @@ def test_policy_check_refuses_with_a_sentence(text: str, tmp_path: Path) -> None
 
 
 #: What a demo writes and a replay reads, each under its own option.
-REPLAYED = ("registry", "policy", "settings", "directives", "orders", "appeals", "reports", "messages")
+REPLAYED = ("registry", "policy", "settings", "blacklists", "directives", "orders", "appeals", "reports", "messages")
 
 
 def test_the_demo_ends_well_and_can_be_replayed(tmp_path: Path) -> None:

@@ -186,7 +186,8 @@ def test_written_files_hold_the_world(small: World, tmp_path: Path) -> None:
     write_inputs(small, tmp_path)
     lines = {path.stem: path.read_bytes().splitlines() for path in tmp_path.iterdir()}
     assert set(lines) == {
-        "registry", "policy", "reports", "settings", "jobs", "directives", "orders", "appeals", "messages", "labels",
+        "registry", "policy", "reports", "settings", "blacklists", "jobs", "directives", "orders", "appeals",
+        "messages", "labels",
     }  # fmt: skip
     assert len(lines["registry"]) == len(small.feeds) and len(lines["reports"]) == len(small.reports)
     assert msgspec.json.decode(lines["messages"][0], type=Message) == small.messages[0]

@@ -12,6 +12,8 @@ from confluent_kafka import KafkaError, Message, Producer
 from streams.config import DEMO_KEYS, Partitions
 from streams.contracts.appeals import Appeal
 from streams.contracts.base import Record, encoder
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
+from streams.contracts.blacklists import key_of as listed_key
 from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, key_of
 from streams.contracts.jobs import JobSubmission
 from streams.contracts.messages import Message as Event
@@ -68,7 +70,7 @@ class Feeder:
         start = epochs[0][0]
         feeds = sorted((self._epoch(at), i) for i, (at, _) in enumerate(world.feeds) if self._epoch(at) >= start)
         reports, settings, sent = list(world.reports), list(world.settings), 0
-        jobs = list(world.jobs)
+        jobs, lists = list(world.jobs), list(world.blacklists)
         orders, appeals, directives = list(world.orders), list(world.appeals), list(world.directives)
         for epoch, messages in epochs:
             if due := [i for at, i in feeds if at <= epoch]:
@@ -79,6 +81,9 @@ class Feeder:
             due_settings = [r for r in settings if self._epoch(r.recorded_at_ms) <= epoch]
             settings = settings[len(due_settings) :]
             self._settings(due_settings, tail)
+            due_lists = [value for at, value in lists if self._epoch(at) <= epoch]
+            lists = lists[len(due_lists) :]
+            self._listed(due_lists, tail)
             due_jobs = [j for j in jobs if self._epoch(j.recorded_at_ms) <= epoch]
             jobs = jobs[len(due_jobs) :]
             self._announced(due_jobs, tail)
@@ -140,6 +145,13 @@ class Feeder:
         self._flush()
         tail.settle("settings", "settings.requests", self._sent("settings.requests"))
         tail.settle(f"replica/gate-{self._instance}", "settings", tail.log_ends("settings", every))
+
+    def _listed(self, values: list[BlacklistRow | BlacklistManifest], tail: Tail) -> None:
+        for value in values:
+            self._send("blacklists", listed_key(value), value)
+        if values:
+            self._flush()
+            tail.settle(f"replica/gate-{self._instance}", "blacklists", self._sent("blacklists"))
 
     def _announced(self, jobs: list[JobSubmission], tail: Tail) -> None:
         """Bulk sends that accounts submit."""

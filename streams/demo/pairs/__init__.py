@@ -22,6 +22,7 @@ from streams.demo.pairs.jobs import (
     unbound_recipient,
 )
 from streams.demo.pairs.line import own_line
+from streams.demo.pairs.listed import listed_by_partner
 from streams.demo.pairs.names import institution, lookalike
 from streams.demo.pairs.ordered import chain_omitted, expelled, one_leg, withdrawn
 from streams.demo.pairs.ott import banned_handle
@@ -47,4 +48,5 @@ PAIRS: tuple[Callable[[Stage, Sizes], Pair], ...] = (
     expelled, chain_omitted, withdrawn, one_leg,
     job_missing, job_expired, job_of_another, other_job, unbound_recipient, key_retired, bad_signature,
     leaked,
+    listed_by_partner,
 )  # fmt: skip
