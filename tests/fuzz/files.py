@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
+
 from streams.cli import explain as explain_command
 from streams.cli.imports import numbers, plan, rows
 from streams.cli.imports.journal import Journal
@@ -19,16 +21,19 @@ from streams.cli.policy import _build, _entry
 from streams.cli.shell import duration_ms, instant, iso
 from streams.config import load, problems_of, shown
 from streams.contracts.base import encoder
+from streams.contracts.evidence import Evidence
 from streams.contracts.feeds import decode_registry
 from streams.engine.pseudonym import Keys
 from streams.errors import ConfigError, InputError
 from streams.replay.drive import Drive, Raw, Refused
+from streams.replay.evidence.verify import contents
 from streams.replay.files import gate
 from streams.replay.lines import merged, read_lines
 from streams.replay.records import Kind, read_control
-from tests.engine.kit import KEYS, T, policies, view
+from tests.engine.kit import KEYS, T, alive, message, number, policies, relay, view
 from tests.engine.properties import ROWS
 from tests.fuzz.promise import DEEP, LONG, Target, examples, lines, with_field
+from tests.replay.bundles import Carrier
 
 _encode = encoder().encode
 
@@ -232,7 +237,33 @@ TIMES_FOUND = ("--5", "²", "²s", "٣s", "9" * 5000, "9" * 5000 + "s")
 NOTED = json.dumps({"as_of_ms": T, "sha256": "x", "done": True}).encode()
 DEEP_DECISION = with_field(examples("decisions")[0], DEEP)
 
+
+@cache
+def _bundle() -> Evidence:
+    made = Carrier().put(*alive(), relay(), number("terminated"))
+    return made.bundle(message(channel="mt", origin_number=None, route={"relay_id": "relay-7"}))
+
+
+def _evidence(raw: bytes) -> None:
+    """A payload: judged in words, never passed by an error. Its packs are left out of the seed: they are many."""
+    assert all(line.sentence for line in contents(raw))
+
+
+def _evidence_row(raw: bytes) -> None:
+    """A row within a bundle."""
+    found = _bundle()
+    rows = [
+        msgspec.structs.replace(row, excerpt=raw.decode("utf-8", "replace")) if row.excerpt else row
+        for row in found.reads
+    ]
+    _evidence(_encode(msgspec.structs.replace(found, reads=tuple(rows))))
+
+
 TARGETS: tuple[Target, ...] = (
+    Target("evidence", _evidence, (_encode(msgspec.structs.replace(_bundle(), packs={})),)),
+    Target(
+        "evidence-row", _evidence_row, tuple((row.excerpt or "").encode() for row in _bundle().reads if row.excerpt)
+    ),
     Target("settings", _settings, SETTINGS, json=False, found=(STEERING, *NUL_PATHS, *UNREADABLE)),
     Target("policy-file", _policy_file, POLICIES, json=False, found=UNREADABLE),
     Target("replay-lines", _lines, (lines("messages"), b"\xef\xbb\xbf{}\r\n\r\n{}", b""), json=False),
