@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
-from streams.contracts.decisions import Progress
 from streams.contracts.messages import Route
 from streams.contracts.reports import Report
 from streams.contracts.reputation import Finding, SanctionRow, Vote
@@ -26,17 +18,15 @@ from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.settling import settle
 from streams.packs import shipped
-from streams.pipeline.settings import Connection
-from streams.pipeline.topics import create_topics
 from streams.replay.embedded import Embedded
-from tests.agents.drill import until
+from tests.service.bed import AT, Bed
+from tests.service.bed import PARTITIONS as PARTITIONS
 
-ROOT = Path(__file__).parents[2]
-PARTITIONS = {"messages": 2, "registry": 2, "reputation": 2, "single": 1}
-AT = 1_765_944_000_000
 SPAMMERS = ("01055501111", "01055502222", "01055503333")
 REPORTERS = 7
-ROAD = (("reports", "reports"), ("tally", "votes"), ("sanctions", "findings"))
+ROAD = (
+    ("reports", "reports"), ("tally", "votes"), ("sanctions", "findings"), ("settings", "settings.requests"),
+)  # fmt: skip
 # Each run dies there. The last one of a report, of a vote and of a finding are among them.
 KILLS = (
     "reports:1:after-table-write",
@@ -108,102 +98,13 @@ def model() -> Embedded:
     return embedded
 
 
-@dataclass
-class Bed:
-    """Topics under a prefix, settings for workers, and reading back."""
-
-    bootstrap: str
-    prefix: str
-    state: Path
-    codes: list[int] = field(default_factory=list)
-
-    def environment(self, state: str) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DUALBLOCK_")}
-        return inherited | {
-            "PYTHONPATH": str(ROOT),
-            "DUALBLOCK_BOOTSTRAP": self.bootstrap,
-            "DUALBLOCK_PREFIX": self.prefix,
-            "DUALBLOCK_STATE_DIR": str(self.state / state),
-            "DUALBLOCK_INSTANCE": "t0",
-            "DUALBLOCK_ALLOW_DEMO_KEYS": "true",
-            **{f"DUALBLOCK_PARTITIONS__{k.upper()}": str(v) for k, v in PARTITIONS.items()},
-        }
-
-    def worker(self, order: str, state: str = "disk") -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(Path(__file__).with_name("agents_worker.py")), order],
-            env=self.environment(state),
-        )
-
-    def read(self, entity: str) -> list[tuple[int, bytes, bytes]]:
-        """(partition, key, value) of everything in an entity's topic."""
-        return self.read_topic(f"{self.prefix}{entity}.v1")
-
-    def read_topic(self, topic: str) -> list[tuple[int, bytes, bytes]]:
-        """The same of a topic by its full name."""
-        reader = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": f"{self.prefix}reader", "enable.partition.eof": True}
-        )
-        partitions = list(reader.list_topics(topic, 10).topics[topic].partitions)
-        reader.assign([TopicPartition(topic, p, 0) for p in partitions])
-        found: list[tuple[int, bytes, bytes]] = []
-        ends = 0
-        while ends < len(partitions):
-            message = reader.poll(10)
-            assert message is not None, f"{topic} can't be read to its end"
-            if message.error():
-                ends += 1
-            else:
-                found.append((message.partition() or 0, message.key() or b"", message.value() or b""))
-        reader.close()
-        return found
-
-    def ends(self, entity: str) -> dict[int, int]:
-        """Records of each partition (no transactions here, so this is where it ends)."""
-        partitions = [p for p, _, _ in self.read(entity)]
-        return {p: partitions.count(p) for p in partitions}
-
-    def settled(self, road: Sequence[tuple[str, str]] = ROAD) -> bool:
-        """Whether every agent has come to the end of what it reads."""
-        progress = [msgspec.json.decode(v, type=Progress) for _, _, v in self.read("progress")]
-        for component, entity in (("reports", "reports"), ("tally", "votes"), ("sanctions", "findings"),
-                                  ("settings", "settings.requests")):  # fmt: skip
-            topic = f"{self.prefix}{entity}.v1"
-            at = {p.partition: p.next_offset for p in progress if (p.component, p.topic) == (component, topic)}
-            if any(at.get(p, 0) < end for p, end in self.ends(entity).items()):
-                return False
-        return True
-
-
 @pytest.fixture(scope="module")
 def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    bed = Bed(kafka, f"kills-{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("agents"))
-    create_topics(Connection(kafka, bed.prefix), PARTITIONS)  # type: ignore[arg-type]  # the groups, spelt out
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
-    for report in reports():
-        producer.produce(f"{bed.prefix}reports.v1", encoder().encode(report), report.report_id)
-    for request in requests():
-        producer.produce(f"{bed.prefix}settings.requests.v1", encoder().encode(request), request.recipient)
-    assert producer.flush(10) == 0
-    producer.close()
-    for order in KILLS:
-        worker = bed.worker(order)
-        try:
-            bed.codes.append(worker.wait(60))
-        finally:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait()
-    worker = bed.worker("-")
-    try:
-        for _ in until(60, "the agents did not settle"):
-            if bed.settled():
-                break
-        worker.terminate()
-        bed.codes.append(worker.wait(30))
-    finally:
-        if worker.poll() is None:
-            worker.kill()
+    bed = Bed.made(kafka, "kills", tmp_path_factory.mktemp("agents"), ROAD)
+    bed.send("reports", [(r.report_id, r) for r in reports()])
+    bed.send("settings.requests", [(r.recipient, r) for r in requests()])
+    bed.kill(KILLS)
+    bed.settle()
     yield bed
 
 
@@ -250,23 +151,11 @@ def test_findings_are_those_of_the_model_and_what_is_beyond_them_was_withdrawn(b
 
 def test_tables_rebuilt_on_an_empty_disk_say_the_same(bed: Bed) -> None:
     before = {key: value for _, key, value in bed.read("sanctions")}
-    producer = Producer({"bootstrap.servers": bed.bootstrap, "partitioner": "murmur2_random"})
     at = AT + 60_000 * REPORTERS
     late = msgspec.structs.replace(
         reports()[0], report_id="r-late", reporter="821055599999", reported_at_ms=at, ingested_at_ms=at
     )
-    producer.produce(f"{bed.prefix}reports.v1", encoder().encode(late), late.report_id)
-    assert producer.flush(10) == 0
-    producer.close()
-    worker = bed.worker("-", state="empty")
-    try:
-        for _ in until(60, "the agents did not settle on an empty disk"):
-            if bed.settled():
-                break
-        worker.terminate()
-        assert worker.wait(30) == 0
-    finally:
-        if worker.poll() is None:
-            worker.kill()
+    bed.send("reports", [(late.report_id, late)])
+    bed.settle("empty")
     # One more vote on a line that is under sanction already: its row stays, and the others' do too.
     assert {key: value for _, key, value in bed.read("sanctions")} == before

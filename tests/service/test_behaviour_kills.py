@@ -3,25 +3,18 @@ equal the pure steps over the same deltas."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
 
-from streams.contracts.base import encoder
 from streams.contracts.reputation import Finding, SanctionRow
 from streams.contracts.shapes import Shape, Shapes
 from streams.engine.behaving import Subject, on_shapes
 from streams.engine.policy import Policies
 from streams.engine.sanctioning import impose
 from streams.packs import shipped
-from streams.pipeline.settings import Connection
-from streams.pipeline.topics import create_topics
-from tests.agents.drill import until
-from tests.service.test_agents_kills import AT, PARTITIONS
-from tests.service.test_breaker_kills import BreakerBed
+from tests.service.bed import AT, Bed
 
 EPOCH = 60_000
 LINES = tuple(f"sender:~{n}{'a' * 19}#0" for n in range(3))
@@ -55,38 +48,21 @@ def model() -> tuple[list[SanctionRow], dict[str, Subject]]:
 
 
 @pytest.fixture(scope="module")
-def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakerBed]:
+def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     road = (("behaviour", "shapes"), ("sanctions", "findings"))
-    prefix = f"behaviour-{uuid.uuid4().hex[:8]}."
-    bed = BreakerBed(kafka, prefix, tmp_path_factory.mktemp("behaviour"), road=road)
-    create_topics(Connection(kafka, bed.prefix), PARTITIONS)  # type: ignore[arg-type]  # the groups, spelt out
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
-    producer.produce(f"{bed.prefix}shapes.v1", b"{", LINES[0])
-    for delta in deltas():
-        producer.produce(f"{bed.prefix}shapes.v1", encoder().encode(delta), delta.subject)
-    assert producer.flush(10) == 0
-    producer.close()
-    for order in (*KILLS, "-"):
-        worker = bed.worker(order)
-        try:
-            if order == "-":
-                for _ in until(60, "the agents did not settle"):
-                    if bed.settled():
-                        break
-                worker.terminate()
-            bed.codes.append(worker.wait(60))
-        finally:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait()
+    bed = Bed.made(kafka, "behaviour", tmp_path_factory.mktemp("behaviour"), road)
+    bed.garbage("shapes", LINES[0])
+    bed.send("shapes", [(delta.subject, delta) for delta in deltas()])
+    bed.kill(KILLS)
+    bed.settle()
     yield bed
 
 
-def test_every_worker_died_where_it_was_told(bed: BreakerBed) -> None:
+def test_every_worker_died_where_it_was_told(bed: Bed) -> None:
     assert bed.codes == [-9] * len(KILLS) + [0]
 
 
-def test_sanctions_and_states_are_exactly_those_of_the_model(bed: BreakerBed) -> None:
+def test_sanctions_and_states_are_exactly_those_of_the_model(bed: Bed) -> None:
     wanted, states = model()
     last = {key: value for _, key, value in bed.read("sanctions")}
     rows = [
@@ -101,7 +77,7 @@ def test_sanctions_and_states_are_exactly_those_of_the_model(bed: BreakerBed) ->
     assert {name: msgspec.json.decode(value, type=Subject) for name, value in held.items()} == states
 
 
-def test_each_cap_is_told_with_what_went_over_and_what_is_no_shape_is_a_dead_letter(bed: BreakerBed) -> None:
+def test_each_cap_is_told_with_what_went_over_and_what_is_no_shape_is_a_dead_letter(bed: Bed) -> None:
     found = [msgspec.json.decode(v, type=Finding) for _, _, v in bed.read("findings")]
     assert {(f.source, f.reason, f.step) for f in found} == {("behaviour", "DAILY_CAP", "THROTTLE")}
     assert {f.counts["over"] for f in found if "over" in f.counts} == {150, 85}

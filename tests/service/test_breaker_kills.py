@@ -3,25 +3,17 @@ the pure steps over the same deltas."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
 
-from streams.contracts.base import encoder
-from streams.contracts.decisions import Progress
 from streams.contracts.reputation import Finding, PairTraffic, SanctionRow
 from streams.engine.breaking import Pair, on_pair
 from streams.engine.policy import Policies
 from streams.engine.sanctioning import impose
 from streams.packs import shipped
-from streams.pipeline.settings import Connection
-from streams.pipeline.topics import create_topics
-from tests.agents.drill import until
-from tests.service.test_agents_kills import AT, PARTITIONS, Bed
+from tests.service.bed import AT, Bed
 
 STEP = 10_000
 CODE = "SENDER_REGISTRATION_EXPIRED"
@@ -64,53 +56,23 @@ def model() -> list[SanctionRow]:
     return [rows[subject] for subject in sorted(rows)]
 
 
-@dataclass
-class BreakerBed(Bed):
-    """Settled by what the breaker, or another agent that counts, and the sanction agent read."""
-
-    road: tuple[tuple[str, str], ...] = (("breaker", "pairs"), ("sanctions", "findings"))
-
-    def settled(self) -> bool:
-        progress = [msgspec.json.decode(v, type=Progress) for _, _, v in self.read("progress")]
-        for component, entity in self.road:
-            topic = f"{self.prefix}{entity}.v1"
-            at = {p.partition: p.next_offset for p in progress if (p.component, p.topic) == (component, topic)}
-            if any(at.get(p, 0) < end for p, end in self.ends(entity).items()):
-                return False
-        return True
-
-
 @pytest.fixture(scope="module")
-def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakerBed]:
-    bed = BreakerBed(kafka, f"breaker-{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("breaker"))
-    create_topics(Connection(kafka, bed.prefix), PARTITIONS)  # type: ignore[arg-type]  # the groups, spelt out
-    producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
-    producer.produce(f"{bed.prefix}pairs.v1", b"{", BANKS[0])
-    for delta in deltas():
-        producer.produce(f"{bed.prefix}pairs.v1", encoder().encode(delta), delta.subject)
-    assert producer.flush(10) == 0
-    producer.close()
-    for order in (*KILLS, "-"):
-        worker = bed.worker(order)
-        try:
-            if order == "-":
-                for _ in until(60, "the agents did not settle"):
-                    if bed.settled():
-                        break
-                worker.terminate()
-            bed.codes.append(worker.wait(60))
-        finally:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait()
+def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    bed = Bed.made(
+        kafka, "breaker", tmp_path_factory.mktemp("breaker"), (("breaker", "pairs"), ("sanctions", "findings"))
+    )
+    bed.garbage("pairs", BANKS[0])
+    bed.send("pairs", [(delta.subject, delta) for delta in deltas()])
+    bed.kill(KILLS)
+    bed.settle()
     yield bed
 
 
-def test_every_worker_died_where_it_was_told(bed: BreakerBed) -> None:
+def test_every_worker_died_where_it_was_told(bed: Bed) -> None:
     assert bed.codes == [-9] * len(KILLS) + [0]
 
 
-def test_sanctions_are_exactly_those_of_the_model(bed: BreakerBed) -> None:
+def test_sanctions_are_exactly_those_of_the_model(bed: Bed) -> None:
     last = {key: value for _, key, value in bed.read("sanctions")}
     rows = [msgspec.json.decode(value, type=SanctionRow) for _, value in sorted(last.items())]
     assert rows == model()
@@ -118,12 +80,12 @@ def test_sanctions_are_exactly_those_of_the_model(bed: BreakerBed) -> None:
     assert [row.timeline[0].end_recorded_at_ms is not None for row in rows] == [True, False]
 
 
-def test_only_pairs_that_passed_are_kept(bed: BreakerBed) -> None:
+def test_only_pairs_that_passed_are_kept(bed: Bed) -> None:
     keys = {key.decode() for _, key, _ in bed.read_topic(f"{bed.prefix}agents.breaker.changelog")}
     assert keys == set(BANKS[:3])
 
 
-def test_findings_are_of_the_breaker_and_what_is_no_delta_is_a_dead_letter(bed: BreakerBed) -> None:
+def test_findings_are_of_the_breaker_and_what_is_no_delta_is_a_dead_letter(bed: Bed) -> None:
     found = [msgspec.json.decode(v, type=Finding) for _, _, v in bed.read("findings")]
     assert {(f.source, f.reason) for f in found} == {("breaker", "FALSE_BLOCKS"), ("breaker", "RELIEF_ENDED")}
     assert {value for _, _, value in bed.read("pairs.dead")} == {b"{"}
