@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.codec import decoded, output
+from streams.agents.codec import decoded, keyed, output
 from streams.agents.deadletter import Delivery
-from streams.agents.errors import Refused
 from streams.agents.steps import Handled, Names
 from streams.contracts.appeals import Appeal
 from streams.engine.appealing import finding_of
@@ -33,7 +32,6 @@ class AppealAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """The finding that carries it on."""
         appeal = decoded(delivery, _DECODER, "NOT_AN_APPEAL")
-        if delivery.key != appeal.subject.encode():
-            raise Refused("KEY_MISMATCH", "appeals are keyed by subject, or a decision may overtake its filing")
+        keyed(delivery, appeal.subject, "appeals are keyed by subject, or a decision may overtake its filing")
         finding = finding_of(appeal, self._policies.at(view, appeal.recorded_at_ms).pack.epoch_ms)
         return Handled(appeal.recorded_at_ms, (), [output(self._findings, finding.subject, finding)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from streams.agents.codec import decoded, near, output
+from streams.agents.codec import decoded, keyed, near, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -36,9 +36,7 @@ class BreakerAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Add a delta, and judge the pair."""
         delta = decoded(delivery, _DELTA, "NOT_A_PAIR")
-        key = delta.subject.encode("utf-8", "replace")
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "pairs are keyed by subject")
+        key = keyed(delivery, delta.subject, "pairs are keyed by subject")
         at_ms = near(delta.epoch * delta.epoch_ms, "its epoch")
         if delta.first_offset >= delta.next_offset:
             raise Refused("NO_OFFSETS", f"[{delta.first_offset}, {delta.next_offset}) could be added twice")

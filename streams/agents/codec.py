@@ -30,6 +30,14 @@ def decoded(delivery: Delivery, decoder: msgspec.json.Decoder[R], reason: str) -
     return record
 
 
+def keyed(delivery: Delivery, key: str, why: str) -> bytes:
+    """The key that its record gives a delivery. Raises Refused("KEY_MISMATCH"), with `why`, if it stands elsewhere."""
+    found = key.encode("utf-8", "replace")
+    if delivery.key != found:
+        raise Refused("KEY_MISMATCH", why)
+    return found
+
+
 def near(at_ms: int | None, name: str) -> int:
     """A time that leaves room for what is derived from it. Raises Refused("TIME_OUT_OF_RANGE")."""
     if at_ms is not None and abs(at_ms) > FAR_MS:

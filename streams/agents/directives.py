@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, output
+from streams.agents.codec import decoded, encoded, keyed, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -34,9 +34,9 @@ class DirectiveAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """The finding that carries the order out."""
         directive = decoded(delivery, _DECODER, "NOT_A_DIRECTIVE")
-        key = directive.reference.encode("utf-8", "replace")
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "orders are keyed by reference, or a replayed one would not be known")
+        key = keyed(
+            delivery, directive.reference, "orders are keyed by reference, or a replayed one would not be known"
+        )
         try:
             finding = direct(directive, view, self._policies, self._keys)
             payload = payload_of(delivery.value or b"")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, output
+from streams.agents.codec import decoded, encoded, keyed, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -37,8 +37,7 @@ class JobAgent:
         """Take a submission."""
         submission = decoded(delivery, _SUBMISSION, "NOT_A_SUBMISSION")
         named = submission.key()
-        if delivery.key != named.encode():
-            raise Refused("KEY_MISMATCH", "submissions are keyed by job:<account>/<id>")
+        keyed(delivery, named, "submissions are keyed by job:<account>/<id>")
         try:
             entry = judge(submission, view, self._policies, self._keys)
         except SubmissionRefused as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded
+from streams.agents.codec import decoded, encoded, keyed
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -31,9 +31,7 @@ class LedgerAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Add a booking."""
         booking = decoded(delivery, _BOOKING, "NOT_A_BOOKING")
-        key = booking.key().encode("utf-8", "replace")
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "bookings are keyed by subject and month")
+        key = keyed(delivery, booking.key(), "bookings are keyed by subject and month")
         if booking.first_offset >= booking.next_offset:
             raise Refused("NO_OFFSETS", f"[{booking.first_offset}, {booking.next_offset}) could be added twice")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, output
+from streams.agents.codec import decoded, encoded, keyed, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -33,9 +33,7 @@ class ReleaseAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Take a release or a decision."""
         release = decoded(delivery, _RELEASE, "NOT_A_RELEASE")
-        key = release.subject.encode()
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "releases are keyed by subject")
+        key = keyed(delivery, release.subject, "releases are keyed by subject")
         pack = self._policies.at(view, release.recorded_at_ms).pack
 
         def step(state: Gathered | None, release: Release) -> tuple[Gathered, list[Output]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streams.agents.codec import decoded, output
+from streams.agents.codec import decoded, keyed, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -38,9 +38,7 @@ class ReportAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Attribute the report; another report under the same id casts no vote."""
         report = decoded(delivery, _DECODER, "NOT_A_REPORT")
-        key = report.report_id.encode()
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "reports are keyed by report_id, or duplicates would not meet")
+        key = keyed(delivery, report.report_id, "reports are keyed by report_id, or duplicates would not meet")
         try:
             votes = attribute(report, view, self._policies, self._keys)
         except ReportRefused as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, near, output
+from streams.agents.codec import decoded, encoded, keyed, near, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
@@ -122,9 +122,7 @@ class SanctionAgent:
         if entity == "epochs":
             return self._closed(delivery, view)
         finding = decoded(delivery, _FINDING, "NOT_A_FINDING")
-        key = finding.subject.encode()
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "findings are keyed by subject")
+        key = keyed(delivery, finding.subject, "findings are keyed by subject")
         pack = self._policies.at(view, finding.recorded_at_ms).pack
 
         def step(row: SanctionRow | None, finding: Finding) -> tuple[SanctionRow, list[Output]]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.agents.codec import decoded, encoded, output
+from streams.agents.codec import decoded, encoded, keyed, output
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
-from streams.agents.errors import Refused
 from streams.agents.steps import Effect, Handled, Names, TableSpec
 from streams.contracts.settings import SettingsRequest, SettingsRow
 from streams.engine.settling import settle
@@ -31,9 +30,7 @@ class SettingsAgent:
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Take a request."""
         request = decoded(delivery, _REQUEST, "NOT_A_SETTINGS_REQUEST")
-        key = request.recipient.encode()
-        if delivery.key != key:
-            raise Refused("KEY_MISMATCH", "requests are keyed by recipient")
+        key = keyed(delivery, request.recipient, "requests are keyed by recipient")
 
         def step(row: SettingsRow | None, request: SettingsRequest) -> tuple[SettingsRow, list[Output]]:
             after = settle(row, request)
