@@ -8,7 +8,7 @@ from streams.agents.codec import decoded, encoded, keyed
 from streams.agents.deadletter import Delivery
 from streams.agents.emit import Output
 from streams.agents.errors import Refused
-from streams.agents.steps import Effect, Handled, Names, TableSpec
+from streams.agents.steps import Effect, Handled, TableSpec
 from streams.contracts.ledger import Booking, LedgerRow
 from streams.engine.booking import book
 from streams.engine.view import View
@@ -24,9 +24,6 @@ class LedgerAgent:
     inputs = ("books",)
     dead = "books.dead"
     table = TableSpec("ledger", _ROW.decode, encoded, changelog="ledger")
-
-    def __init__(self, names: Names) -> None:
-        pass
 
     def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
         """Add a booking."""

@@ -67,7 +67,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         AppealAgent(names, policies),
         DirectiveAgent(names, policies, keys),
         SettingsAgent(names),
-        LedgerAgent(names),
+        LedgerAgent(),
         JobAgent(names, policies, keys),
         BreakerAgent(names, policies),
         ReleaseAgent(names, policies),
