@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.contracts.base import Record, encoder
@@ -13,12 +14,14 @@ from streams.contracts.blacklists import BlacklistRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.engine.skeleton import skeletons_of
+from streams.errors import InputError
 from streams.pipeline.errors import TopicError, kafka_error
 from streams.pipeline.settings import Connection
 from streams.pipeline.topics import describe
 from streams.replica.changes import Change, Entity
 from streams.replica.memory import MemoryReplica
 
+R = TypeVar("R", bound=Record)
 _BATCH = 5000
 _TIMEOUT_S = 30.0
 
@@ -106,6 +109,17 @@ def _fetch(consumer: Consumer) -> list[Message]:
     if first is None:
         raise TopicError(f"Kafka has said nothing for {_TIMEOUT_S:g} s: look at the broker, then run this again.")
     return [first, *consumer.consume(_BATCH, 0)]
+
+
+def records(connection: Connection, entity: str, type_: type[R]) -> Iterator[R]:
+    """Every record of an entity, decoded. Raises TopicError, and InputError at one that can't be read."""
+    decode = msgspec.json.Decoder(type_).decode
+    for letter in read_to_end(connection, (entity,)):
+        try:
+            yield decode(letter.value or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            where = f"{connection.topic(entity)}/{letter.partition} at {letter.offset}"
+            raise InputError(f"{where} can't be read: {error}.") from error
 
 
 def read_one(connection: Connection, topic: str, partition: int, offset: int) -> Letter | None:

@@ -95,14 +95,11 @@ def resolve(
 
 def _notices(shell: Shell, since_ms: int | None) -> list[Notice]:
     """Each notice once, as it was said last, in the order of recording."""
-    import msgspec
-
-    from streams.cli.kafka import read_to_end
+    from streams.cli.kafka import records
     from streams.contracts.appeals import Notice
 
-    decode, held = msgspec.json.Decoder(Notice).decode, dict[str, Notice]()
-    for letter in read_to_end(shell.connection(), ("notices",)):
-        notice = decode(letter.value or b"")
+    held = dict[str, Notice]()
+    for notice in records(shell.connection(), "notices", Notice):
         if since_ms is None or notice.recorded_at_ms >= since_ms:
             held[notice.notice_id] = notice
     return sorted(held.values(), key=lambda n: (n.recorded_at_ms, n.notice_id))

@@ -175,14 +175,10 @@ def _releases(taken: Taken, now_ms: int, view: View, policies: Policies, keys: K
 
 def _reviews(shell: Shell) -> dict[str, ReleaseReview]:
     """Every review as it stands, by id."""
-    import msgspec
-
-    from streams.cli.kafka import read_to_end
+    from streams.cli.kafka import records
     from streams.contracts.releases import ReleaseReview
 
-    decode = msgspec.json.Decoder(ReleaseReview).decode
-    every = (decode(letter.value or b"") for letter in read_to_end(shell.connection(), ("releases.reviews",)))
-    return {review.review_id: review for review in every}
+    return {r.review_id: r for r in records(shell.connection(), "releases.reviews", ReleaseReview)}
 
 
 def _sanction(held: Standing, named: str | None) -> str | None:
