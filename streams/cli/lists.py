@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import msgspec
 
 from streams.cli.kafka import Held
 from streams.cli.publishing import publish as written
-from streams.cli.shell import instant
+from streams.cli.shell import instant, toml_of
 from streams.contracts.base import encoder
 from streams.contracts.lists import ContentList, ListItem, ListPart, ListRow
 from streams.engine.lists import ListRefused, key_of_list, pack_list, part_of
@@ -22,12 +21,7 @@ from streams.pipeline.settings import Connection
 
 def read(file: Path, now_ms: int) -> tuple[ListPart, ContentList]:
     """The list in a file, checked whole and packed. Raises InputError with a sentence that says what to change."""
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} can't be read ({error.strerror}): name an existing file.") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{file} is no TOML: {error}.") from error
+    data = toml_of(file)
     try:
         content = msgspec.convert(_fields(data), ContentList, strict=False)
         if content.expires_ms <= now_ms:

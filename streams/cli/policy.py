@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from streams.cli.shell import Shell, answer, app_of, instant, iso, jurisdiction_of, shell_of
+from streams.cli.shell import Shell, answer, app_of, instant, iso, jurisdiction_of, shell_of, toml_of
 from streams.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,12 +102,7 @@ def _entry(file: Path | None, profile: Any, **times: int) -> PolicyEntry:
 
     pack: dict[str, Any] = {}
     if file is not None:
-        try:
-            pack = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{file} can't be read ({error.strerror}): name an existing file.") from error
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{file} is no TOML: {error}.") from error
+        pack = toml_of(file)
     return PolicyEntry(profile=profile, pack=pack, **times)
 
 

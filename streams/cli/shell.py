@@ -169,6 +169,18 @@ def shell_of(ctx: typer.Context) -> Shell:
     return found if found is not None else Shell(None)
 
 
+def toml_of(file: Path) -> dict[str, Any]:
+    """What a TOML file holds. Raises InputError."""
+    import tomllib
+
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{file} can't be read ({error.strerror}): name an existing file.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file} is no TOML: {error}.") from error
+
+
 def jurisdiction_of(shell: Shell, given: str | None) -> str:
     """The jurisdiction asked for, or the configured one. Raises ConfigError when there is no pack for it."""
     from streams.packs import JURISDICTIONS
