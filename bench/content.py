@@ -7,13 +7,11 @@ Lists: five of 2 000 invented phrases and ten patterns each, none of which is fo
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from random import Random
 
-from bench import figures
-from bench.machine import cores, heading, pin
+from bench.command import pinned, told
 from streams.config import DEMO_KEYS
 from streams.contracts.lists import Category, ContentList, ListItem
 from streams.contracts.messages import Message
@@ -63,14 +61,7 @@ def microseconds(messages: list[Message], part: Callable[[Message], object]) -> 
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.content", description="Microseconds of content rules.")
-    parser.add_argument("--messages", type=int, default=50_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--core", type=int, default=cores()[-1] if cores() else None, help="the core to stay on")
-    parser.add_argument("--no-pin", action="store_true", help="let the system choose the core")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
-    pin(None if given.no_pin else given.core)
+    given = pinned("content", "Microseconds of content rules.", {"messages": 50_000, "seed": 1}, arguments)
     world = build_world(given.seed, given.messages)
     policy, keys = Policies(shipped(), "kr").of(world.policy.timeline[-1]), Keys(*DEMO_KEYS)
     view, held, shared = MemoryReplica(skeletons_of), lists(Random(given.seed)), policy.pack.shared_hosts
@@ -86,12 +77,8 @@ def main(arguments: list[str] | None = None) -> list[str]:
         ),
     }
     found = {name: min(microseconds(world.messages, part) for _ in range(3)) for name, part in parts.items()}
-    lines = heading("bench.content", arguments)
-    lines += [f"{name:<28}{value:6.1f} µs per message" for name, value in found.items()]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("content", lines)
-    return lines
+    lines = [f"{name:<28}{value:6.1f} µs per message" for name, value in found.items()]
+    return told("content", given, arguments, lines)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ project; without it only invented Korean texts are measured, and the output says
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -17,9 +16,8 @@ from itertools import product
 from pathlib import Path
 from random import Random
 
-from bench import figures
+from bench.command import parser, told
 from bench.edits import EDITS, Edit, three
-from bench.machine import heading
 from streams.engine import fingerprint
 from streams.engine.fingerprint import bands
 from streams.engine.text import folded
@@ -108,15 +106,12 @@ def lines_on_speed(texts: Sequence[str]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.fingerprint", description="Recall and merges of bands.")
-    parser.add_argument("--texts", type=Path, default=None, help="the UCI SMS Spam Collection, tab-separated")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
+    options = parser("fingerprint", "Recall and merges of bands.", {"seed": 1})
+    options.add_argument("--texts", type=Path, default=None, help="the UCI SMS Spam Collection, tab-separated")
+    given = options.parse_args(arguments)
     # The file's own place is nobody's business.
     said = ["--seed", str(given.seed)] + ([] if given.texts is None else ["--texts", "SMSSpamCollection"])
-    lines = [*heading("bench.fingerprint", said)]
-    lines.append(f"keys     {fingerprint.BAND_PREFIX[:-1]}, {MATCHING} of up to {fingerprint.BANDS} make the campaign")
+    lines = [f"keys     {fingerprint.BAND_PREFIX[:-1]}, {MATCHING} of up to {fingerprint.BANDS} make the campaign"]
     if given.texts is None or not given.texts.exists():
         lines.append("UCI SMS Spam Collection: not here (name it with --texts), so nothing is said about real texts")
     else:
@@ -130,10 +125,7 @@ def main(arguments: list[str] | None = None) -> list[str]:
         lines += lines_on_merges(ham, spam)
         lines += lines_on_speed([*spam, *ham])
     lines += lines_on_recall("invented, Korean", KOREAN, given.seed)[0]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("fingerprint", lines)
-    return lines
+    return told("fingerprint", given, said, lines)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ the broker on the others. The ratio is what to read: on a busy machine both get 
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,8 +22,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from bench import figures
-from bench.machine import ROOT, cores, heading, pin
+from bench.command import parser, told
+from bench.machine import ROOT, cores, pin
 from bench.raw_loop import OUTPUT
 from bench.spread import spread
 from streams.broker import LocalBroker
@@ -136,14 +135,10 @@ def report(runs: Sequence[Rates], messages: int) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.gate", description="The gate beside a raw loop.")
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--bootstrap", metavar="HOST:PORT", help="a broker that runs; without it one is started")
-    parser.add_argument("--no-pin", action="store_true", help="let the system choose the cores")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
+    options = parser("gate", "The gate beside a raw loop.", {"messages": 100_000, "repeats": 3, "seed": 1})
+    options.add_argument("--bootstrap", metavar="HOST:PORT", help="a broker that runs; without it one is started")
+    options.add_argument("--no-pin", action="store_true", help="let the system choose the cores")
+    given = options.parse_args(arguments)
     core = None if given.no_pin or len(cores()) < 2 else cores()[-1]
     world = build_world(given.seed, given.messages)
     with ExitStack() as stack:
@@ -155,11 +150,7 @@ def main(arguments: list[str] | None = None) -> list[str]:
         pin(core)  # inherited by both loops
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dualblock-bench-")))
         runs = measure(connection, given.messages, given.repeats, state)
-    lines = [*heading("bench.gate", arguments), *report(runs, given.messages)]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("gate", lines)
-    return lines
+    return told("gate", given, arguments, report(runs, given.messages))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,11 @@ sender can be.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from functools import partial
 
-from bench import figures
-from bench.machine import cores, heading, pin
+from bench.command import pinned, told
 from bench.spread import spread
 from streams.engine.patterns import Matcher
 from streams.engine.senders import MAX_ADDRESS
@@ -48,20 +46,8 @@ def measured(name: str, patterns: tuple[str, ...], text: str, looks: int, repeat
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.patterns", description="Patterns of a policy on RE2.")
-    parser.add_argument("--looks", type=int, default=20_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--core", type=int, default=cores()[-1] if cores() else None, help="the core to stay on")
-    parser.add_argument("--no-pin", action="store_true", help="let the system choose the core")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
-    pin(None if given.no_pin else given.core)
-    lines = heading("bench.patterns", arguments)
-    lines += [measured(*case, given.looks, given.repeats) for case in PATTERNS]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("patterns", lines)
-    return lines
+    given = pinned("patterns", "Patterns of a policy on RE2.", {"looks": 20_000, "repeats": 5}, arguments)
+    return told("patterns", given, arguments, [measured(*case, given.looks, given.repeats) for case in PATTERNS])
 
 
 if __name__ == "__main__":

@@ -8,14 +8,12 @@ compacted, measured, and extrapolated to one and to thirty million people.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 from random import Random
 
-from bench import figures
-from bench.machine import heading
+from bench.command import parser, told
 from streams.contracts.base import encoder
 from streams.contracts.recent import Delivery, Recent
 from streams.replica.recents import Taken
@@ -46,11 +44,7 @@ def deliveries(people: int, each: int, rng: Random) -> list[Delivery]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.recent", description="The store of deliveries.")
-    parser.add_argument("--people", type=int, default=50_000)
-    parser.add_argument("--each", type=int, default=10, help="messages a person over ten days")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
+    given = parser("recent", "The store of deliveries.", {"people": 50_000, "each": 10}).parse_args(arguments)
     made, encode = deliveries(given.people, given.each, Random(1)), encoder().encode
     records = [
         Taken("recent", 0, n, encode(Recent(deliveries=tuple(made[at : at + BATCH]))))
@@ -73,17 +67,13 @@ def main(arguments: list[str] | None = None) -> list[str]:
     on_topic = sum(len(record.value) for record in records) / len(made)
     a_person = size / given.people
     lines = [
-        *heading("bench.recent", arguments),
         f"people   {given.people:,}, {given.each} messages each over ten days",
         f"delivery {size / len(made):.0f} bytes on disk, {on_topic:.0f} bytes on the topic before compression",
         f"person   {a_person:,.0f} bytes on disk",
         f"disk     {a_person * 1e6 / 1e9:,.1f} GB for 1 million people, {a_person * 30e6 / 1e9:,.0f} GB for 30 million",
         f"cost     {put_us:.1f} µs CPU a delivery taken, {get_us:.0f} µs a report looked up",
     ]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("recent", lines)
-    return lines
+    return told("recent", given, arguments, lines)
 
 
 if __name__ == "__main__":

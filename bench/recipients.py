@@ -9,7 +9,6 @@ counts); half of them ask for people who set nothing.
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -18,8 +17,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from bench import figures
-from bench.machine import heading
+from bench.command import parser, told
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
 from streams.contracts.settings import SettingsEntry, SettingsRow, Wishes
@@ -92,19 +90,11 @@ def measured(count: int, looks: int, seed: int, directory: str) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.recipients", description="Recipients' rules in a replica.")
-    parser.add_argument("--recipients", type=int, default=1_000_000)
-    parser.add_argument("--looks", type=int, default=200_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
+    numbers = {"recipients": 1_000_000, "looks": 200_000, "seed": 1}
+    given = parser("recipients", "Recipients' rules in a replica.", numbers).parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="dualblock-recipients-") as directory:
         lines = measured(given.recipients, given.looks, given.seed, directory)
-    lines = [*heading("bench.recipients", arguments), *lines]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("recipients", lines)
-    return lines
+    return told("recipients", given, arguments, lines)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ and its decision encoded. Every run is a process of its own, so that no cache is
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import os
@@ -18,8 +17,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench import figures
-from bench.machine import cores, heading, pin
+from bench.command import pinned, told
 from bench.spread import percentile, spread
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
@@ -110,26 +108,15 @@ def report(runs: Sequence[Run], messages: int) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.replay", description="Embedded replay on one core.")
-    parser.add_argument("--messages", type=int, default=200_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--core", type=int, default=cores()[-1] if cores() else None, help="the core to stay on")
-    parser.add_argument("--no-pin", action="store_true", help="let the system choose the core")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
-    pin(None if given.no_pin else given.core)
+    numbers = {"messages": 200_000, "repeats": 5, "seed": 1}
+    given = pinned("replay", "Embedded replay on one core.", numbers, arguments)
     world = build_world(given.seed, given.messages)
     control, messages = control_of(world), raws(world)
     del world
     gc.collect()
     gc.freeze()  # a collection in a run should look at what the run made
     runs = [run_apart(control, messages) for _ in range(given.repeats)]
-    lines = [*heading("bench.replay", arguments), *report(runs, len(messages))]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("replay", lines)
-    return lines
+    return told("replay", given, arguments, report(runs, len(messages)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
 
-NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content", "jobs", "shapes")
+NAMES = ("replay", "gate", "patterns", "fingerprint", "recipients", "recent", "content", "jobs", "shapes", "breaker")
 
 
 def lines_of(module: str, *arguments: str) -> list[str]:
@@ -131,3 +131,10 @@ def test_real_texts_are_read_where_they_are_named(tmp_path: Path) -> None:
 def test_what_content_costs_is_said_part_by_part() -> None:
     lines = lines_of("bench.content", "--messages", str(MIN_MESSAGES))
     assert len([line for line in lines if line.endswith("µs per message")]) == 4
+
+
+def test_what_the_breaker_costs_is_said_part_by_part() -> None:
+    lines = lines_of("bench.breaker", "--messages", str(MIN_MESSAGES))
+    found = [line.split(",")[0] for line in lines if " µs, of " in line]
+    assert found == ["gate", "gate", "meter", "agent"]
+    assert not any(line.endswith(" of 0") for line in lines)
