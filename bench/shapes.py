@@ -9,13 +9,11 @@ time. CPU time of this process.
 
 from __future__ import annotations
 
-import argparse
 import time
 
 import msgspec
 
-from bench import figures
-from bench.machine import heading
+from bench.command import parser, told
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
@@ -72,17 +70,9 @@ def measured(messages: int, batch: int, seed: int) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.shapes", description="What behaviour costs.")
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--batch", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
-    lines = [*heading("bench.shapes", arguments), *measured(given.messages, given.batch, given.seed)]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("shapes", lines)
-    return lines
+    numbers = {"messages": 100_000, "batch": 5000, "seed": 1}
+    given = parser("shapes", "What behaviour costs.", numbers).parse_args(arguments)
+    return told("shapes", given, arguments, measured(given.messages, given.batch, given.seed))
 
 
 if __name__ == "__main__":

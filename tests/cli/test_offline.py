@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from streams.packs import JURISDICTIONS
 from tests.cli.tool import dualblock
 from tests.replay.small import POLICY, REGISTRY, lines, message, read
 
@@ -70,7 +71,8 @@ REPLAY_REFUSED = {
         "error: Standard input (-) can be read only once: name files for the other inputs.\n",
     ),
     "no such pack": (
-        ["--messages", "m", "--jurisdiction", "xx"], "error: There is no pack for 'xx': choose kr or generic.\n",
+        ["--messages", "m", "--jurisdiction", "xx"],
+        f"error: There is no pack for 'xx': choose {' or '.join(JURISDICTIONS)}.\n",
     ),
 }  # fmt: skip
 
