@@ -76,14 +76,19 @@ def matcher(patterns: tuple[str, ...]) -> Matcher:
 
 def between(text: str, before: str, after: str) -> str:
     """The text without what `before` matches at its beginning and `after` at its end; whole where nothing would be
-    left. No lone surrogates in `text`."""
-    found = _between(before, after).fullmatch(text)
-    return text if found is None else str(found.group(1))
+    left. No lone surrogates in `text`. Raises PatternRefused."""
+    expression, group = _between(before, after)
+    found = expression.fullmatch(text)
+    return text if found is None else str(found.group(group))
 
 
 @lru_cache(maxsize=64)
-def _between(before: str, after: str) -> re2._Regexp:
-    return re2.compile(f"(?:{before})?(.+?)(?:{after})?", _options())
+def _between(before: str, after: str) -> tuple[re2._Regexp, int]:
+    try:
+        groups: int = re2.compile(before, _options()).groups  # a pattern may hold groups of its own
+        return re2.compile(f"(?:{before})?(.+?)(?:{after})?", _options()), groups + 1
+    except re2.error as error:
+        raise PatternRefused(f"{before!r} and {after!r} are no expressions for what stands around a name") from error
 
 
 def _size(pattern: str) -> int:

@@ -17,7 +17,7 @@ from streams.engine.advertising import squeezed
 from streams.engine.fingerprint import BANDS
 from streams.engine.local import minute_named
 from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Orders, Pack, Window
-from streams.engine.patterns import PatternRefused, matcher
+from streams.engine.patterns import PatternRefused, between, matcher
 from streams.engine.short import short_hash
 from streams.engine.sketches import NAMES
 from streams.engine.timeline import all_current, counts_since, current
@@ -196,6 +196,7 @@ def _validate_words(pack: Pack) -> None:
     plan = tuple(pattern for pattern, _ in pack.grammar.patterns)
     for patterns in ((pack.grammar.alphanumeric,), plan, pack.grammar.affixes):
         try:
+            between("", *pack.grammar.affixes)
             matcher(patterns)
         except PatternRefused as error:
             raise ValueError(f"grammar: {error}") from error

@@ -71,6 +71,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("a step that does not exist", {"ladder": {"max_step": {"relay": "WRAN"}}}, "WRAN"),
     ("a zone that does not exist", {"time_zone": "Asia/Pyeongyang2"}, "Pyeongyang2"),
     ("no regular expression", {"grammar": {"patterns": [["(", "mobile"]]}}, "regular expression"),
+    ("no expression around a name", {"grammar": {"affixes": ["", "("]}}, "around a name"),
+    ("ranges of no region", {"grammar": {"region": "", "ranges": True}}, "needs a region"),
+    ("an authority's name for no code", {"codes": {"SENDER_NOT_REGISTERD": "620"}}, "SENDER_NOT_REGISTERD"),
+    ("an authority's name that is none", {"codes": {"SENDER_NOT_REGISTERED": ""}}, "says nothing"),
     ("a wrong type", {"epoch_ms": "a minute"}, "epoch_ms"),
     (
         "a breaker epoch that does not divide a day",

@@ -164,3 +164,18 @@ def test_generic(address: str, ton: int | None, kind: str, key: str | None) -> N
     found = classify(address, ton, GENERIC)
     assert found.kind == kind
     assert key is None or found.key == key
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [("VM-HDRXYZ-S", "in:alnum:hdrxyz"), ("hdrxyz", "in:alnum:hdrxyz"), ("VM-HDRXYZ", "in:alnum:hdrxyz"),
+     ("HDRXYZ-P", "in:alnum:hdrxyz")],
+)  # fmt: skip
+def test_what_networks_put_around_a_header_is_not_the_header(address: str, key: str) -> None:
+    assert classify(address, 5, policy(jurisdiction="in").pack.grammar).key == key
+    grouped = policy(jurisdiction="in", grammar={"affixes": ["([A-Z]{2})-", "-([PSTG])"]}).pack.grammar
+    assert classify(address, 5, grouped).key == key
+
+
+def test_what_would_be_empty_between_stays_whole() -> None:
+    assert classify("VM-", 5, policy(jurisdiction="in").pack.grammar).kind == "malformed"

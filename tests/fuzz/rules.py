@@ -15,16 +15,18 @@ from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue, decode_registry, key_of
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
+from streams.engine.accounts import account
 from streams.engine.blocks import STATES, decode, encode
 from streams.engine.decide import Decider
 from streams.engine.fingerprint import fingerprint
 from streams.engine.hosts import host_subjects
 from streams.engine.intake import InvalidEvent, identity, read_message
+from streams.engine.pack import Grammar
 from streams.engine.policy import Policies, build, layer
 from streams.engine.registry import RowRefused, merge
 from streams.engine.senders import classify
 from streams.engine.subjects import band_subjects
-from streams.packs import shipped
+from streams.packs import JURISDICTIONS, shipped
 from streams.replay.explain import explain
 from streams.replay.records import registry_value
 from streams.replica.memory import MemoryReplica
@@ -79,12 +81,20 @@ def _decided(raw: bytes) -> None:
         _encode(explain(decision))
 
 
+@cache
+def _grammars() -> tuple[Grammar, ...]:
+    return tuple(policies(jurisdiction=place).default.pack.grammar for place in JURISDICTIONS)
+
+
 def _classified(raw: bytes) -> None:
     address = raw.decode("utf-8", "replace")
-    for grammar in (policies().default.pack.grammar, policies(jurisdiction="generic").default.pack.grammar):
+    for grammar in _grammars():
         for ton in (None, 1, 2, 5):
             found = classify(address, ton, grammar)
             found.key.encode()
+        found = account(address, grammar)
+        found.key.encode()
+        assert (found.number, found.word) == (None, None)
 
 
 def _text(raw: bytes) -> None:
