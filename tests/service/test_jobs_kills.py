@@ -17,7 +17,6 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
-from streams.contracts.decisions import Progress
 from streams.contracts.jobs import JobRow
 from streams.demo.signing import Signer
 from streams.engine.checks.job import check
@@ -32,8 +31,9 @@ from streams.replica.rocks import RocksReplica
 from tests.agents.drill import until
 from tests.engine.jobs.kit import ACCOUNT, ME, OTHER, SIGNER, STRANGER, claims, key, submission
 from tests.engine.kit import T, a2p, case, said, view
-from tests.service.test_agents_kills import PARTITIONS, Bed
+from tests.service.bed import PARTITIONS, Bed
 
+ROAD = (("jobs", "jobs.submitted"),)
 KILLS = ("jobs:2:after-table-write", "jobs:5:after-send")
 DEMO = Keys(*DEMO_KEYS)
 FORGED = Signer("forger").sign(claims())
@@ -67,13 +67,7 @@ def states() -> dict[str, list[JobRow]]:
 
 @dataclass
 class JobBed(Bed):
-    """Settled by what the job agent reads."""
-
-    def settled(self, road: Any = ()) -> bool:
-        progress = [msgspec.json.decode(v, type=Progress) for _, _, v in self.read("progress")]
-        topic = f"{self.prefix}jobs.submitted.v1"
-        at = {p.partition: p.next_offset for p in progress if (p.component, p.topic) == ("jobs", topic)}
-        return all(at.get(p, 0) >= end for p, end in self.ends("jobs.submitted").items())
+    """With a look at the dead letters."""
 
     def dead(self) -> list[tuple[bytes, bytes]]:
         """(reason, value) of each dead letter."""
@@ -97,7 +91,7 @@ class JobBed(Bed):
 
 @pytest.fixture(scope="module")
 def bed(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobBed]:
-    bed = JobBed(kafka, f"jobs-{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("jobs"))
+    bed = JobBed(kafka, f"jobs-{uuid.uuid4().hex[:8]}.", tmp_path_factory.mktemp("jobs"), ROAD)
     create_topics(Connection(kafka, bed.prefix), PARTITIONS)  # type: ignore[arg-type]  # the groups, spelt out
     producer = Producer({"bootstrap.servers": kafka, "partitioner": "murmur2_random"})
     producer.produce(f"{bed.prefix}registry.v1", encoder().encode(key()), key().key)
