@@ -75,7 +75,7 @@ def backtest(
     lake: Annotated[
         Path, typer.Option("--lake", help="From the lake: its directory.", metavar="DIR", file_okay=False)
     ] = HERE,
-    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: kr or generic.", metavar="WORD")] = None,
+    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: e.g. kr or generic.", metavar="WORD")] = None,
     json: Json = False,
 ) -> None:
     """Decide the same messages under today's rules and under new ones, and say who would be blocked that is not today,

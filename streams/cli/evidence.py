@@ -38,7 +38,7 @@ def make(
     to: Annotated[
         Path | None, typer.Option("--out", help="The bundle.", metavar="FILE", show_default="CASE.evidence")
     ] = None,
-    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: kr or generic.", metavar="WORD")] = None,
+    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: e.g. kr or generic.", metavar="WORD")] = None,
 ) -> None:
     """Pack a decision, or a leak, as a signed bundle that anybody can verify: `dualblock evidence CASE` for short.
 

@@ -51,7 +51,7 @@ def write(
         bool, typer.Option("--accept-gaps", help="Go on where Kafka has deleted records that were never read.")
     ] = False,
     jurisdiction: Annotated[
-        str | None, typer.Option(help="Whose days and number grammar: kr or generic.", metavar="WORD")
+        str | None, typer.Option(help="Whose days and number grammar: e.g. kr or generic.", metavar="WORD")
     ] = None,
 ) -> None:
     """Copy decisions, reports, votes, findings, and the histories of sanctions and policies into a lake.

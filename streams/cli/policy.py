@@ -21,7 +21,7 @@ app = app_of("policy", "Check and publish policies: which pack and profile a jur
 Overlay = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="TOML: what is laid over the shipped pack, key by key.")
 ]
-Place = Annotated[str | None, typer.Option(help="Whose pack: kr or generic.", metavar="WORD")]
+Place = Annotated[str | None, typer.Option(help="Whose pack: e.g. kr or generic.", metavar="WORD")]
 Profile = Annotated[
     Literal["observe", "enforce"], typer.Option(help="observe decides and blocks nothing; enforce blocks.")
 ]

@@ -35,7 +35,7 @@ def import_(
         typer.Option(help="The files hold all there is of this (kr:sender, kr:mobile, …).", metavar="WORD"),
     ] = None,
     numbers: Annotated[bool, typer.Option("--numbers", help="Number files: number,status[,since].")] = False,
-    jurisdiction: Annotated[str | None, typer.Option(help="Whose number plan: kr or generic.", metavar="WORD")] = None,
+    jurisdiction: Annotated[str | None, typer.Option(help="Whose number plan, e.g. kr.", metavar="WORD")] = None,
     as_of: Annotated[str | None, typer.Option(help="From when it counts; now, unless given.", metavar="ISO")] = None,
     fresh_for: Annotated[
         str, typer.Option(help="How long it may be believed without another heartbeat.", metavar="TIME")

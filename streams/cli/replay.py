@@ -34,7 +34,7 @@ def replay(
     policy: Annotated[
         list[str] | None, typer.Option(help="Policies. Without one all is allowed and observed.", metavar=_FILE)
     ] = None,
-    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: kr or generic.", metavar="WORD")] = None,
+    jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: e.g. kr or generic.", metavar="WORD")] = None,
     json: Json = False,
 ) -> None:
     """Decide recorded messages without a broker, with registry, reports, directives and policy from files.
