@@ -83,10 +83,9 @@ class Carriers:
         return read_list(opened(FORMAT, self.file(number, kind).read_bytes(), self.key.public_key()))
 
     def written(self) -> list[tuple[str, bytes, bytes]]:
-        return [
-            (x.entity, x.key or b"", x.value or b"")
-            for x in read_to_end(self.held.connection, ("blacklists", "blacklists.history"))
-        ]
+        """Everything on both topics, in an order that does not depend on which partition is read first."""
+        letters = read_to_end(self.held.connection, ("blacklists", "blacklists.history"))
+        return sorted((x.entity, x.key or b"", x.value or b"") for x in letters)
 
     def sanction(self, subject: str, to_ms: int | None = None) -> None:
         entry = SanctionEntry(
