@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     #: Whether gates tell the step `recent` what they delivered; off, no report is joined or found "not received".
     tell_deliveries: bool = True
     #: Whether gates tell the behaviour agent how accounts and lines send; off, no rule of behaviour is judged.
-    tell_shapes: bool = True
+    tell_shapes: bool = False
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: dict[str, str] = {}
     api: Api = Api()

@@ -157,8 +157,6 @@ class Gate:
     def committed(self) -> None:
         if self._delivered is not None:
             self._delivered.committed()
-        if self._shaped is not None:
-            self._shaped.forget()
         for (verdict, action), number in self._said.items():
             count("decisions_total", number, verdict=verdict, action=action)
         for (code, mode), number in self._reasons.items():
@@ -170,11 +168,11 @@ class Gate:
     def aborted(self) -> None:
         if self._delivered is not None:
             self._delivered.aborted()
-        if self._shaped is not None:
-            self._shaped.forget()
         self._forget()
 
     def _forget(self) -> None:
+        if self._shaped is not None:
+            self._shaped.forget()
         self._said.clear()
         self._reasons.clear()
         self._unknown.clear()
