@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zlib import crc32
 
 from streams.contracts.jobs import JobSubmission
 from streams.contracts.registry import KeyEntry, KeyRow, Routes
@@ -11,11 +12,16 @@ from streams.demo.clock import DAY_FROM_MS, DAY_TO_MS, HOUR_MS, MINUTE_MS, REGIS
 from streams.demo.numbers import sender
 from streams.demo.pairs.base import Pair, Sizes
 from streams.demo.signing import Signer
-from streams.demo.stage import Draft, Label, Line, Stage
-from streams.demo.texts import words
+from streams.demo.stage import Draft, Label, Line, Stage, Text
+from streams.demo.texts import coined, words
 from streams.engine.jobs.assertion import Claims, bound
 
-_TEXT = words("[한누리택배] 물품 {n} 오늘 배송 예정입니다", "[Hannuri] Parcel {n} arrives today")
+
+def _parcels(firm: str) -> Text:
+    """What a parcel service writes; the firm's name makes it the firm's own."""
+    return words(f"[{firm}택배] 물품 {{n}} 오늘 배송 예정입니다", f"[{firm}] Parcel {{n}} arrives today")
+
+
 _EVENING = DAY_FROM_MS - 2 * HOUR_MS
 
 
@@ -38,7 +44,7 @@ class _Customer:
             label=label, sender=self._sender, traffic_class="a2p", leg="origination", route=self.account.route(),
             job_id=job,
         )  # fmt: skip
-        drafts: list[Draft] = self.owner.send(line, times, _TEXT)
+        drafts: list[Draft] = self.owner.send(line, times, _parcels(coined(crc32(self.owner.name.encode()))))
         return sorted({draft.recipient for draft in drafts})
 
     def claims(self, job: str, recipients: list[str], issued_ms: int, **over: Any) -> Claims:
