@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from streams.contracts.messages import Message, Route, Sender
 from streams.contracts.verify import AccountFacts, Answer, Because, Doubt, Question, SenderFacts, Standing
+from streams.engine.blacklist import NAME as BLACKLIST
+from streams.engine.blacklist import listed
 from streams.engine.case import Case
 from streams.engine.checks import CHECKS, CheckFunction, run_checks
 from streams.engine.decide import mode_of
@@ -59,9 +61,10 @@ def verify(question: Question, relay: str, view: View, policies: Policies, keys:
         answers = run_checks(case, _HANDS if own else ())
     else:
         answers = run_checks(case, _ROUTE if own else _SENDER)
+        answers += listed(case, keys, (), any(c.name == "route" and c.outcome == "PASS" for c in answers))
     passed = tuple(c.name for c in answers if c.outcome == "PASS")
     stopped = hits(case, _subjects(case, question, keys), "route" in passed) + ordered_above(case, above(case))
-    standing = _standing(answers, stopped, question, own)
+    standing = _standing([c for c in answers if _counts(c, case)], stopped, question, own)
     if not own:
         return Answer(standing=standing, at_ms=at_ms)
     return Answer(
@@ -93,6 +96,11 @@ def _subjects(case: Case, question: Question, keys: Keys) -> tuple[str, ...]:
     if question.sender is None:
         return tuple(s for s in sanctionable(case, "", keys, None) if s and not s.startswith("sender:"))
     return sanctionable(case, sender_subject(case, keys), keys, None)
+
+
+def _counts(answer: Check, case: Case) -> bool:
+    """What a partner's list says in the shadow is told, and held against nobody."""
+    return answer.gate != BLACKLIST or any(mode_of(case.policy, code, answer.cap) != "OBSERVE" for code in answer.codes)
 
 
 def _standing(answers: list[Check], stopped: list[Hit], question: Question, own: bool) -> Standing:

@@ -30,7 +30,7 @@ from streams.service import wiring
 from streams.telemetry.metrics import gauge
 
 log = structlog.get_logger()
-ENTITIES: tuple[Entity, ...] = ("registry", "sanctions", "policy")
+ENTITIES: tuple[Entity, ...] = ("registry", "sanctions", "policy", "blacklists")
 _POLL_S, _KEYS_S, _AUDIT_S = 0.02, 2.0, 10.0
 
 

@@ -37,6 +37,7 @@ from tests.engine.kit import (
     view,
 )
 from tests.engine.properties import CASES, messages, rows
+from tests.engine.test_blacklist import BUSINESS, manifest, row
 
 POLICIES = policies()
 
@@ -181,3 +182,16 @@ def test_the_gates_may_find_more_in_the_message_itself() -> None:
     sent = a2p(origin_number="01055502222", channel="mo", leg="origination")
     assert "ORIGIN_MISMATCH" in [r.code for r in decide(sent, held).reasons]
     assert "ORIGIN_MISMATCH" not in said(ask(held, channel="mo"))
+
+
+@pytest.mark.parametrize(("mode", "standing"), [("BLOCK", "invalid"), ("OBSERVE", "valid")])
+def test_a_partners_list_in_the_shadow_is_told_and_held_against_nobody(mode: str, standing: str) -> None:
+    registry = (sender(relays=("relay-7",)), number("active", f"kr:{BANK}"), account())
+    rows = (row(BUSINESS), manifest())
+    answer = verify(
+        Question(sender=BANK), "relay-7", view(*registry, blacklists=rows),
+        policies({"modes": {"BLACKLISTED_SENDER": mode}}), KEYS, T,
+    )  # fmt: skip
+    assert (answer.standing, [(r.code, r.check, r.mode) for r in answer.reasons]) == (
+        standing, [("BLACKLISTED_SENDER", "blacklist", mode)],
+    )  # fmt: skip
