@@ -33,7 +33,7 @@ def measured(messages: int, batch: int, seed: int) -> list[str]:
     """Decide, shape, judge, and say what it came to."""
     world, encode = build_world(seed, messages), encoder().encode
     policies, keys = Policies(shipped(), "kr"), Keys(*DEMO_KEYS)
-    embedded, decided = Embedded(policies, keys), list[tuple[Decision, tuple[str, Pack]]]()
+    embedded, decided = Embedded(policies, keys, shapes=True), list[tuple[Decision, tuple[str, Pack]]]()
     taken = [Timed(c.at_ms, c.record) for c in control(world)]
 
     def keep(decision: Decision) -> None:

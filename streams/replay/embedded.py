@@ -58,7 +58,7 @@ class Embedded:
 
     sanctions: the rows as the public topic would hold them. findings, late: for the summary. notices: by id, each as it
     was said last. outcomes: of appeals, for the reporters. joins: reports come as portals make them; False: as they
-    stand on `reports`, after the step `recent`.
+    stand on `reports`, after the step `recent`. shapes: whether behaviour is judged, as with `tell_shapes`.
     """
 
     policies: Policies
@@ -69,6 +69,7 @@ class Embedded:
     outcomes: list[Outcome] = field(default_factory=list)
     late_enforcement: int = 0
     joins: bool = True
+    shapes: bool = False
 
     def __post_init__(self) -> None:
         self._decider = Decider(self.policies, self.keys)
@@ -85,7 +86,7 @@ class Embedded:
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
-        self._behaviours = Behaviours(self.policies, self.keys)
+        self._behaviours = Behaviours(self.policies, self.keys) if self.shapes else None
         self._books: Books = {}
         self._epoch: int | None = None
         self._high_ms = -(2**53)
@@ -115,7 +116,8 @@ class Embedded:
                 delivered=count,
             )  # fmt: skip
             self._found(on_traffic(self._tally(subject), delta, policy, NEVER))
-        self._found(self._behaviours.close(self.view))
+        if self._behaviours is not None:
+            self._found(self._behaviours.close(self.view))
         self._close_deliveries(epoch)
         for subject in sorted(self._waiting):
             self._found(on_closed(self._tallies[subject], policy, epoch - 1))
@@ -257,7 +259,8 @@ class Embedded:
         decision = self._decider.decide(message, raw, self.view, flags)
         self._high_ms = max(self._high_ms, decision.event_time_ms)
         self._deliveries.note(message, decision, self.view)
-        self._behaviours.note(message, decision, self.charged)
+        if self._behaviours is not None:
+            self._behaviours.note(message, decision, self.charged)
         pack = self.policies.at(self.view, decision.event_time_ms).pack
         metered(decision, pack.epoch_ms, self._sums)
         self._breakers.count(decision, pack.breaker.epoch_ms)

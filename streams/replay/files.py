@@ -52,9 +52,9 @@ class Inputs:
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]
 
 
-def gate(jurisdiction: str, keys: Keys) -> Embedded:
-    """An embedded gate with the shipped packs of a jurisdiction."""
-    return Embedded(Policies(shipped(), jurisdiction), keys)
+def gate(jurisdiction: str, keys: Keys, *, shapes: bool = False) -> Embedded:
+    """An embedded gate with the shipped packs of a jurisdiction. shapes: behaviour is judged, too."""
+    return Embedded(Policies(shipped(), jurisdiction), keys, shapes=shapes)
 
 
 def drive(
@@ -76,14 +76,20 @@ def drive(
 
 
 def replay(
-    inputs: Inputs, out: Path, *, jurisdiction: str, keys: Keys, each: Callable[[], None] = lambda: None
+    inputs: Inputs,
+    out: Path,
+    *,
+    jurisdiction: str,
+    keys: Keys,
+    each: Callable[[], None] = lambda: None,
+    shapes: bool = False,
 ) -> dict[str, Any]:
     """Decide every message and write what `outputs.FILES` names into `out`; returns the summary.
 
     The same files give the same bytes. Raises InputError when a file can't be read or `out` can't be written.
     """
     inputs.check()
-    embedded = gate(jurisdiction, keys)
+    embedded = gate(jurisdiction, keys, shapes=shapes)
     try:
         with Outputs(out) as outputs:
             messages = drive(embedded, inputs, outputs.decided, outputs.refused, each)
