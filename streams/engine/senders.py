@@ -45,6 +45,8 @@ def classify(address: str, ton: int | None, grammar: Grammar) -> SenderId:
 
 def classify_once(address: str, ton: int | None, grammar: Grammar) -> SenderId:
     """The same, not remembered: for recipients, who hardly ever come twice and would push the senders out."""
+    if address.isascii() and address.isdigit() and len(address) <= MAX_ADDRESS:
+        return _numeric(address, address, ton, grammar)  # most: nothing to fold
     text = unicodedata.normalize("NFKC", address).strip()
     if not text or len(text) > MAX_ADDRESS or any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         return _malformed(address, grammar)
