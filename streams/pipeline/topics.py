@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -94,7 +95,17 @@ def create_topics(
             error = kafka_error(exception)
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
                 raise TopicError(f"{name} could not be created: {error.str()}") from exception
+    _seen(admin, {p.name for p in wanted})
     return wanted
+
+
+def _seen(admin: AdminClient, names: set[str]) -> None:
+    """Wait until a broker tells of them: its view of the cluster may be a moment behind the controller's."""
+    until = time.monotonic() + _TIMEOUT_S
+    while missing := names - _existing(admin).keys():
+        if time.monotonic() > until:
+            raise TopicError(f"{min(missing)} was created and can't be seen yet: try again.")
+        time.sleep(0.05)
 
 
 def _existing(admin: AdminClient) -> dict[str, int]:
