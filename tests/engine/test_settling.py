@@ -73,6 +73,7 @@ def test_order_and_repetition_change_nothing(requests: list[SettingsRequest]) ->
     wanted = settled(*sorted(requests, key=lambda r: r.recorded_at_ms))
     for order in permutations(requests):
         assert settled(*order, *order[:2]) == wanted
+    assert all(e.to_ms is None or e.from_ms < e.to_ms for e in wanted.timeline), "what never counts is not kept"
 
 
 def test_what_ended_long_ago_is_dropped() -> None:
