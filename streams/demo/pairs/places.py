@@ -17,6 +17,8 @@ from streams.demo.texts import words
 
 _AD = words("(광고) 해솔찻집 밤 배송 할인 {n}원 무료수신거부 080-870-0002")
 _NAME = "HoaSen Shop"
+#: Prime, so that ten million steps of it meet each number once.
+_APART = 7_919
 
 
 def same_hour(stage: Stage, sizes: Sizes) -> Pair:
@@ -61,6 +63,7 @@ def same_name(stage: Stage, sizes: Sizes) -> Pair:
 
 
 def _people(prefix: str) -> Callable[[], str]:
-    """Recipients abroad, each once. Subscriber numbers there don't begin with 1, so no person has one."""
-    numbers = count()
-    return lambda: f"{prefix}{next(numbers):07d}"
+    """Recipients abroad, each once and far from the last: in a row they would be harvesting. Subscriber numbers there
+    don't begin with 1, so no person has one."""
+    numbers = count(0, _APART)
+    return lambda: f"{prefix}{next(numbers) % 10_000_000:07d}"
