@@ -9,15 +9,13 @@ Times are of the CPU: each part is one thread that waits for nobody.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from random import Random
 
 import msgspec
 
-from bench import figures
-from bench.machine import heading
+from bench import command
 from bench.spread import spread
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
@@ -110,19 +108,11 @@ def measured(recipients: int, looks: int, repeats: int, directory: str) -> list[
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.jobs", description="A bulk send, verified and asked.")
-    parser.add_argument("--recipients", type=int, default=50_000)
-    parser.add_argument("--looks", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
+    numbers = {"recipients": 50_000, "looks": 100_000, "repeats": 5}
+    given = command.parser("jobs", "A bulk send, verified and asked.", numbers).parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="dualblock-jobs-") as directory:
         lines = measured(given.recipients, given.looks, given.repeats, directory)
-    lines = [*heading("bench.jobs", arguments), *lines]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("jobs", lines)
-    return lines
+    return command.told("jobs", given, arguments, lines)
 
 
 if __name__ == "__main__":

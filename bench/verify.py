@@ -22,8 +22,8 @@ from pathlib import Path
 import aiohttp
 from confluent_kafka import Producer
 
-from bench import figures
-from bench.machine import cores, heading, pin
+from bench.command import pinned, told
+from bench.machine import cores, pin
 from bench.spread import spread
 from streams.api.keys import new_key
 from streams.broker import LocalBroker
@@ -134,15 +134,8 @@ def measured(url: str, secret: str, pid: int, given: argparse.Namespace) -> list
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    parser = argparse.ArgumentParser(prog="python -m bench.verify", description="The verification API.")
-    parser.add_argument("--requests", type=int, default=10_000)
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--senders", type=int, default=5_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--core", type=int, default=cores()[-1] if cores() else None, help="the core of the server")
-    parser.add_argument("--no-pin", action="store_true", help="let the system choose the cores")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
-    given = parser.parse_args(arguments)
+    numbers = {"requests": 10_000, "connections": 64, "senders": 5_000, "repeats": 5}
+    given = pinned("verify", "The verification API.", numbers, arguments)
     core = None if given.no_pin else given.core
     other = cores()[0] if core is not None else None
     with ExitStack() as stack:
@@ -160,11 +153,7 @@ def main(arguments: list[str] | None = None) -> list[str]:
         finally:
             process.terminate()
             process.wait(30)
-    lines = [*heading("bench.verify", arguments), *lines]
-    print("\n".join(lines))
-    if given.write:
-        figures.write("verify", lines)
-    return lines
+    return told("verify", given, arguments, lines)
 
 
 if __name__ == "__main__":

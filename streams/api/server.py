@@ -44,7 +44,7 @@ class Rows(Protocol):
         ...
 
     @property
-    def ready(self) -> bool:
+    def caught_up(self) -> bool:
         """Whether they were read to their end, and can be read now."""
         ...
 
@@ -156,7 +156,7 @@ class Server:
         return key
 
     def _must_be_ready(self) -> None:
-        if not self._rows.ready:
+        if not self._rows.caught_up:
             raise Refused(503, "The register is still being read: try again.", 5)
 
     def _remote(self, request: web.Request) -> str:

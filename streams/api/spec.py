@@ -16,6 +16,7 @@ _WHY = {
     429: "too many: Retry-After says when again",
     503: "not ready, or the audit log can't be written: nothing was answered",
 }  # fmt: skip
+_REFUSED = (400, 401, 429, 503)
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
@@ -35,8 +36,11 @@ def _answers(schema: dict[str, Any], *refusals: int) -> dict[str, Any]:
     return found
 
 
-def _parameter(name: str, where: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
-    return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": text}
+def _lookup(operation: str, name: str, record: type, what: str, summary: str) -> dict[str, Any]:
+    """A path that ends in the name of one thing."""
+    named = {"name": name, "in": "path", "required": True, "schema": _ADDRESS, "description": what}
+    responses = _answers(_of(record), 404, *_REFUSED)
+    return {"get": {"operationId": operation, "summary": summary, "parameters": [named], "responses": responses}}
 
 
 def document(version: str) -> dict[str, Any]:
@@ -45,7 +49,6 @@ def document(version: str) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(
         [Question, Answer, SenderFacts, AccountFacts, Refusal], ref_template=_REF
     )
-    refused = (400, 401, 429, 503)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -61,26 +64,20 @@ def document(version: str) -> dict[str, Any]:
                     "summary": "One question, or up to 1 000; the answers stand in the same order.",
                     "requestBody": {"required": True, "content": _json({"oneOf": [_of(Question), many]})},
                     "responses": _answers(
-                        {"oneOf": [_of(Answer), {"type": "array", "items": _of(Answer)}]}, 413, *refused
+                        {"oneOf": [_of(Answer), {"type": "array", "items": _of(Answer)}]}, 413, *_REFUSED
                     ),
                 }
             },
-            "/v1/senders/{address}": {
-                "get": {
-                    "operationId": "sender",
-                    "summary": "A sender as the register has it, as far as its owner listed the caller.",
-                    "parameters": [_parameter("address", "path", _ADDRESS, "as it would stand in the message")],
-                    "responses": _answers(_of(SenderFacts), 404, *refused),
-                }
-            },
-            "/v1/accounts/{account}": {
-                "get": {
-                    "operationId": "account",
-                    "summary": "One of the caller's accounts.",
-                    "parameters": [_parameter("account", "path", _ADDRESS, "its id")],
-                    "responses": _answers(_of(AccountFacts), 404, *refused),
-                }
-            },
+            "/v1/senders/{address}": _lookup(
+                "sender",
+                "address",
+                SenderFacts,
+                "as it would stand in the message",
+                "A sender as the register has it, as far as its owner listed the caller.",
+            ),
+            "/v1/accounts/{account}": _lookup(
+                "account", "account", AccountFacts, "its id", "One of the caller's accounts."
+            ),
             "/healthz": {
                 "get": {
                     "operationId": "health",

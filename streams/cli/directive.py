@@ -73,8 +73,7 @@ def give(
     from streams.engine.sanctioning import EXPULSION_AHEAD_MS
 
     desk = _Desk(shell_of(ctx))
-    ahead_ms = EXPULSION_AHEAD_MS if act == "expel" else 0
-    from_ms = max(desk.now_ms + ahead_ms, desk.now_ms if start is None else instant(start))
+    from_ms = desk.begins(start, EXPULSION_AHEAD_MS if act == "expel" else 0)
     order = Directive(
         reference=reference, subject=subject, act=act, scope=scope_of(leg, channel, advertising_only),
         share_permille=share, from_ms=from_ms, to_ms=None if for_ is None else from_ms + duration_ms(for_),
@@ -98,7 +97,7 @@ def withdraw(
 
     desk = _Desk(shell_of(ctx))
     held = desk.known(reference)
-    from_ms = max(desk.now_ms, desk.now_ms if start is None else instant(start))
+    from_ms = desk.begins(start)
     order = msgspec.structs.replace(
         held, act="withdraw", from_ms=from_ms, to_ms=None, recorded_at_ms=desk.now_ms, version=held.version + 1,
         releases=None, signature=None,
@@ -122,7 +121,7 @@ def release(
     from streams.contracts.reports import Directive
 
     desk = _Desk(shell_of(ctx))
-    from_ms = max(desk.now_ms, desk.now_ms if start is None else instant(start))
+    from_ms = desk.begins(start)
     order = Directive(
         reference=reference, subject=subject, act="release", releases=releases, from_ms=from_ms,
         recorded_at_ms=desk.now_ms, authority=authority, version=desk.next_version(reference),
@@ -179,6 +178,10 @@ class _Desk:
             held = self.held.get(order.reference)
             if held is None or order.version >= held.version:
                 self.held[order.reference] = order
+
+    def begins(self, start: str | None, ahead_ms: int = 0) -> int:
+        """When an order counts from, as asked for; so far ahead at the least. Raises InputError."""
+        return max(self.now_ms + ahead_ms, self.now_ms if start is None else instant(start))
 
     def known(self, reference: str) -> Directive:
         """The newest version of an order. Raises InputError."""

@@ -21,40 +21,14 @@ from streams.agents.tally import TallyAgent
 from streams.agents.worker import run_worker
 from streams.config import Settings
 from streams.engine.decide import ENGINE_VERSION
-from streams.engine.view import View
-from streams.pipeline.replicator import Replicator
 from streams.service import wiring
+from streams.service.follower import ReplicaFollower
 from streams.service.security import credentials
 from streams.telemetry.metrics import gauge
 
 
 def no_crash(point: CrashPoint) -> None:
     """The default of `crash_points`: nothing happens."""
-
-
-class ReplicaFollower:
-    """`agents.context.Follower` over the pipeline's replicator."""
-
-    def __init__(self, replicator: Replicator) -> None:
-        self._replicator = replicator
-
-    @property
-    def view(self) -> View:
-        """The replica's rows."""
-        return self._replicator.replica
-
-    @property
-    def caught_up(self) -> bool:
-        """Every partition was read to its end once."""
-        return self._replicator.caught_up
-
-    def poll(self) -> None:
-        """Apply what is there."""
-        self._replicator.poll()
-
-    def check(self) -> None:
-        """Raise when the replica's disk failed."""
-        self._replicator.check()
 
 
 def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:

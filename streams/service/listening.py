@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 from aiohttp import web
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaException
 
 from streams.contracts.reports import Report
 from streams.engine.pack import Pack
@@ -28,6 +28,7 @@ from streams.pipeline.errors import PipelineError
 from streams.pipeline.reporting import ReportSink
 from streams.pipeline.settings import Connection
 from streams.pipeline.step import InvalidRecord
+from streams.service.acknowledged import acknowledged
 from streams.service.halves import HalfStore
 from streams.telemetry.metrics import count
 
@@ -140,18 +141,9 @@ class Server:
 
     async def _taken(self, report: Report) -> web.StreamResponse:
         key, value, partition = self._sink.record(report)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def delivered(error: KafkaError | None, _: Message) -> None:  # in `poll`, so on this loop
-            if done.done():
-                return
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(PipelineError(error.str()))
-
-        self._sink.producer.produce(self._sink.topic, value, key, partition, on_delivery=delivered)
-        await asyncio.wait_for(done, self._limits.kafka_s)
+        await acknowledged(
+            self._sink.producer, self._sink.topic, value, key, partition, within_s=self._limits.kafka_s
+        )  # fmt: skip
         count("reports_taken_total", source=report.source or "-")
         return web.json_response({"report_id": report.report_id}, status=202)
 

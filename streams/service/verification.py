@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from aiohttp import web
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaException, Producer
 
 from streams import __version__
 from streams.api.door import Door, Rules
@@ -18,7 +18,6 @@ from streams.api.server import AuditFailed, Pace, Server
 from streams.config import Api, Settings
 from streams.contracts.base import encoder
 from streams.contracts.verify import Verification
-from streams.engine.view import View
 from streams.errors import ConfigError
 from streams.pipeline.errors import PipelineError
 from streams.pipeline.replicator import Replicator
@@ -27,28 +26,13 @@ from streams.pipeline.settings import Connection
 from streams.pipeline.topics import describe
 from streams.replica.changes import Entity
 from streams.service import wiring
+from streams.service.acknowledged import acknowledged
+from streams.service.follower import ReplicaFollower
 from streams.telemetry.metrics import gauge
 
 log = structlog.get_logger()
 ENTITIES: tuple[Entity, ...] = ("registry", "sanctions", "policy", "blacklists")
 _POLL_S, _KEYS_S, _AUDIT_S = 0.02, 2.0, 10.0
-
-
-class ReplicaRows:
-    """`api.server.Rows` over the pipeline's replicator."""
-
-    def __init__(self, replicator: Replicator) -> None:
-        self._replicator = replicator
-
-    @property
-    def view(self) -> View:
-        """The rows."""
-        return self._replicator.replica
-
-    @property
-    def ready(self) -> bool:
-        """Read to their end, and readable."""
-        return self._replicator.caught_up
 
 
 class KafkaAudit:
@@ -61,20 +45,10 @@ class KafkaAudit:
 
     async def write(self, record: Verification) -> None:
         """Acknowledged by Kafka when this returns."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def delivered(error: KafkaError | None, _: Message) -> None:  # in `poll`, so on this loop
-            if done.done():
-                return
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(AuditFailed(error.str()))
-
+        value, key = self._encode(record), record.relay.encode()
         try:
-            self._producer.produce(self._topic, self._encode(record), record.relay.encode(), on_delivery=delivered)
-            await asyncio.wait_for(done, _AUDIT_S)
-        except (KafkaException, BufferError, TimeoutError) as error:
+            await acknowledged(self._producer, self._topic, value, key, within_s=_AUDIT_S)
+        except (PipelineError, KafkaException, BufferError, TimeoutError) as error:
             raise AuditFailed(str(error) or "no acknowledgement") from error
 
     def poll(self) -> None:
@@ -110,7 +84,7 @@ def run_api(settings: Settings, started: Callable[[int], None]) -> int:
 async def _run(settings: Settings, key_file: KeyFile, started: Callable[[int], None]) -> int:
     api = settings.api
     tls, replicator = tls_of(api), wiring.replicator(settings, "api", ENTITIES)
-    rows, audit = ReplicaRows(replicator), KafkaAudit(wiring.connection(settings))
+    rows, audit = ReplicaFollower(replicator), KafkaAudit(wiring.connection(settings))
     pace = Pace(api.questions_per_second, 2 * api.questions_per_second)
     server = Server(
         rows, wiring.policies(settings), wiring.keys(settings), key_file, audit, pace=pace, version=__version__

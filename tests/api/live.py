@@ -19,10 +19,10 @@ from tests.engine.kit import KEYS, T, policies, view
 
 
 class Rows:
-    """Rows that are ready unless a test says otherwise."""
+    """Rows that are read to their end unless a test says otherwise."""
 
     def __init__(self, view_: MemoryReplica) -> None:
-        self.view, self.ready = view_, True
+        self.view, self.caught_up = view_, True
 
 
 class Noted:

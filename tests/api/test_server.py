@@ -124,7 +124,7 @@ def test_what_can_not_be_written_down_is_not_answered(tmp_path: Path) -> None:
 def test_before_the_rows_are_read_nothing_is_answered(tmp_path: Path) -> None:
     with live(tmp_path, ROWS) as api:
         assert requests.get(f"{api.url}/healthz", timeout=10).json() == {"ready": True}
-        api.rows.ready = False
+        api.rows.caught_up = False
         assert post(api, {"sender": BANK}).status_code == 503
         assert requests.get(f"{api.url}/healthz", timeout=10).status_code == 503
         assert api.audit.records == []
