@@ -16,11 +16,10 @@ import msgspec
 from bench.command import parser, told
 from streams.config import DEMO_KEYS
 from streams.contracts.base import encoder
-from streams.contracts.decisions import Decision
 from streams.contracts.shapes import Shapes
 from streams.demo import build_world, control
 from streams.engine.behaving import Subject, on_shapes
-from streams.engine.pack import Pack
+from streams.engine.decide import Decider
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.shaping import Open, Shaper, deltas
@@ -33,20 +32,17 @@ def measured(messages: int, batch: int, seed: int) -> list[str]:
     """Decide, shape, judge, and say what it came to."""
     world, encode = build_world(seed, messages), encoder().encode
     policies, keys = Policies(shipped(), "kr"), Keys(*DEMO_KEYS)
-    embedded, decided = Embedded(policies, keys, shapes=True), list[tuple[Decision, tuple[str, Pack]]]()
+    embedded = Embedded(policies, keys)
     taken = [Timed(c.at_ms, c.record) for c in control(world)]
-
-    def keep(decision: Decision) -> None:
-        decided.append((decision, embedded.charged))
-
-    Drive(embedded, keep, lambda refused: None, taken).run(raw_messages(world.messages, encode))
-    pairs = [(message, *one) for message, one in zip(world.messages, decided, strict=True)]
+    Drive(embedded, lambda decision: None, lambda refused: None, taken).run(raw_messages(world.messages, encode))
+    decider = Decider(policies, keys)
+    pairs = [(message, decider.decided(message, encode(message), embedded.view)) for message in world.messages]
     shaper, records, begun = Shaper(keys), list[bytes](), time.process_time()
     for first in range(0, len(pairs), batch):
         opened: Open = {}
         part = pairs[first : first + batch]
-        for message, decision, charged in part:
-            shaper.note(message, decision, charged, opened)
+        for message, decided in part:
+            shaper.note(message, decided, opened)
         records += [encode(delta) for delta in deltas(opened, 0, first, first + len(part))]
     shaping = time.process_time() - begun
     states, decode, read = dict[str, bytes](), msgspec.json.Decoder(Shapes).decode, msgspec.json.Decoder(Subject).decode

@@ -6,6 +6,7 @@ import hashlib
 import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NamedTuple
 
 import phonenumbers
 
@@ -57,35 +58,42 @@ DATA_VERSION = short_hash(
 NO_BASES: Mapping[str, FailBasis] = MappingProxyType({})
 
 
-class Decider:
-    """Decides messages. Holds no state but the policies and keys it was given; every gate gives the same answer.
+class Decided(NamedTuple):
+    """A decision; the sender's subject as control topics know it ("" where nothing was judged), which the decision
+    does not hold where it is a person's; and the carrier's own pack, which counts."""
 
-    charged: of the last decision, the sender's subject as control topics know it ("" where nothing was judged), and the
-    carrier's own pack: who counts messages needs both, and to find them again costs as much as a check.
-    """
+    decision: Decision
+    sender: str
+    pack: Pack
+
+
+class Decider:
+    """Decides messages. Holds no state but the policies and keys it was given; every gate gives the same answer."""
 
     def __init__(self, policies: Policies, keys: Keys) -> None:
         self.policies, self.keys = policies, keys
-        self.charged: tuple[str, Pack] = ("", policies.default.pack)
         self._lists: dict[str, Lists] = {}
 
     def decide(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decision:
         """The decision on a message whose bytes were `raw`; `flags` are what intake noted. `observed` is left empty."""
+        return self.decided(message, raw, view, flags).decision
+
+    def decided(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decided:
+        """The same, for who counts messages as well."""
         own = policy = self.policies.at(view, message.event_time_ms)
         e_ms, late = effective_time(message, own.pack.skew_ms)
         if late:
             own = policy = self.policies.at(view, e_ms)
-        self.charged = ("", own.pack)
         try:
             case, place = placed(Case(message, view, own), self.policies)
             policy = case.policy
             case.flags.extend(flags)
-            return self._conclude(case, raw, run_checks(case) + check_job(case, self.keys), place, own.pack)
+            checks = run_checks(case) + check_job(case, self.keys)
+            return Decided(*self._conclude(case, raw, checks, place, own.pack), own.pack)
         except Exception as error:  # any error of ours: the message must not pay for it
             failed = CheckRecord(check="decide", outcome="UNKNOWN", evidence={"why": type(error).__name__})
-            return self._allowed(
-                (message.producer, message.leg, message.event_id), e_ms, raw, policy, "CHECK_FAILED", (failed,)
-            )
+            ids = (message.producer, message.leg, message.event_id)
+            return Decided(self._allowed(ids, e_ms, raw, policy, "CHECK_FAILED", (failed,)), "", own.pack)
 
     def invalid(self, raw: bytes, reason: str) -> Decision | None:
         """ALLOW with EVENT_INVALID for bytes that are no event but name one, so that nobody waits; None otherwise."""
@@ -129,12 +137,14 @@ class Decider:
             held = self._lists[jurisdiction] = Lists(jurisdiction)
         return held
 
-    def _conclude(self, case: Case, raw: bytes, checks: list[Check], place: Policies, own: Pack) -> Decision:
-        """place: whose rules hold; own: the carrier's pack, which knows its clocks."""
+    def _conclude(
+        self, case: Case, raw: bytes, checks: list[Check], place: Policies, own: Pack
+    ) -> tuple[Decision, str]:
+        """The decision, and the sender's subject. place: whose rules hold; own: the carrier's pack, which knows its
+        clocks."""
         message, pack, keys = case.message, case.pack, self.keys
         mark = fingerprint(message.content.text)
         sender = sender_subject(case, keys)
-        self.charged = (sender, self.charged[1])
         passed = tuple([c.name for c in checks if c.outcome == "PASS"])
         route_passes = "route" in passed
         linked = host_subjects(message.content.text, pack.shared_hosts)
@@ -159,7 +169,7 @@ class Decider:
         outcome = judge(objections, allowed, pack.ranks)
         business = is_business(case)
         entry = case.sender_row().entry if business or message.traffic_class == "a2p" else None
-        return Decision(
+        decision = Decision(
             decision_id=decision_id(message.producer, message.leg, message.event_id),
             event_id=message.event_id,
             event_time_ms=case.e_ms,
@@ -195,6 +205,7 @@ class Decider:
             jurisdiction=None if place is self.policies else place.jurisdiction,
             versions=self._versions(case.policy, case.versions_read(), raw),
         )
+        return decision, sender
 
 
 def decision_id(producer: str, leg: str, event_id: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from streams.contracts.decisions import Decision
 from streams.contracts.messages import Leg, Message
 from streams.contracts.shapes import Shape, Shapes
-from streams.engine.pack import Pack
+from streams.engine.decide import Decided
 from streams.engine.people import is_number, person
 from streams.engine.pseudonym import Keys
 from streams.engine.sketches import BLOCKS, TEXTS, hashed, joined, least, summed, united
@@ -59,11 +59,12 @@ class Shaper:
         self._blocks: dict[int, int] = {}
         self._ways: dict[tuple[str | None, str | None, str | None], tuple[int | None, int | None]] = {}
 
-    def note(self, message: Message, decision: Decision, charged: tuple[str, Pack], into: Open) -> None:
-        """A message was decided; `charged` as the decider has it. A retry was counted with its first try."""
-        if message.retry_of is not None or not charged[0]:
+    def note(self, message: Message, decided: Decided, into: Open) -> None:
+        """A message was decided. A retry was counted with its first try."""
+        decision, sender, pack = decided
+        if message.retry_of is not None or not sender:
             return
-        route, (sender, pack) = message.route, charged
+        route = message.route
         account = route.account_id
         subjects = (sender,) if genuine(decision) else ()
         if account is not None:

@@ -64,7 +64,7 @@ class Gate:
         self._delivered = None
         if recent is not None:
             self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
-        self._shaped = Shaped(decider) if shapes else None
+        self._shaped = Shaped(decider.keys) if shapes else None
         self._unsure = True  # whether the lists that the policy names have to be looked for
         self._missing: tuple[str, ...] = ()
         replicator.listen(self._changed)
@@ -92,16 +92,17 @@ class Gate:
         except InvalidEvent as invalid:
             raise InvalidRecord(invalid.reason, invalid.detail) from invalid
         try:
-            decision = self._decider.decide(message, raw, self._view, flags)
+            decided = self._decider.decided(message, raw, self._view, flags)
         except Exception:
             self._replicator.check()  # a disk that can't be read is not this event's fault
             raise
+        decision = decided.decision
         if decision.event_time_ms > self.newest_ms.get(record.partition, 0):
             self.newest_ms[record.partition] = decision.event_time_ms
         if self._delivered is not None:
             self._delivered.note(message, decision)
         if self._shaped is not None:
-            self._shaped.note(message, decision, record)
+            self._shaped.note(message, decided, record)
         return (self._output(decision, record),)
 
     def fallback(self, record: Input, reason: str) -> Sequence[Output]:

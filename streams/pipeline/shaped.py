@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from streams.contracts.base import encoder
-from streams.contracts.decisions import Decision
 from streams.contracts.messages import Message
-from streams.engine.decide import Decider
+from streams.engine.decide import Decided
+from streams.engine.pseudonym import Keys
 from streams.engine.shaping import Open, Shaper, deltas
 from streams.pipeline.step import Input, Output
 
@@ -18,17 +18,17 @@ from streams.pipeline.step import Input, Output
 class Shaped:
     """Collects the shapes of the open transaction, per input partition."""
 
-    def __init__(self, decider: Decider) -> None:
-        self._decider, self._shaper = decider, Shaper(decider.keys)
+    def __init__(self, keys: Keys) -> None:
+        self._shaper = Shaper(keys)
         self._encode = encoder().encode
         self._open: dict[int, tuple[int, Open]] = {}
 
-    def note(self, message: Message, decision: Decision, record: Input) -> None:
-        """A message was decided, the last one that the decider had."""
+    def note(self, message: Message, decided: Decided, record: Input) -> None:
+        """A message was decided."""
         held = self._open.get(record.partition)
         if held is None:
             held = self._open[record.partition] = (record.offset, {})
-        self._shaper.note(message, decision, self._decider.charged, held[1])
+        self._shaper.note(message, decided, held[1])
 
     def flush(self, positions: Mapping[int, int]) -> list[Output]:
         """What belongs into this transaction."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from streams.contracts.decisions import Decision
 from streams.contracts.messages import Message
 from streams.contracts.reputation import Finding
 from streams.engine.behaving import Subject, on_shapes
-from streams.engine.pack import Pack
+from streams.engine.decide import Decided
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.shaping import Open, Shaper, deltas
@@ -22,9 +21,9 @@ class Behaviours:
         self._open: Open = {}
         self._shaped = 0
 
-    def note(self, message: Message, decision: Decision, charged: tuple[str, Pack]) -> None:
-        """A message was decided; `charged` as the decider has it."""
-        self._shaper.note(message, decision, charged, self._open)
+    def note(self, message: Message, decided: Decided) -> None:
+        """A message was decided."""
+        self._shaper.note(message, decided, self._open)
 
     def close(self, view: View) -> list[Finding]:
         """What follows from what was noted since the last call."""

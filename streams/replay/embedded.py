@@ -97,11 +97,6 @@ class Embedded:
         """The length of an epoch under the policy in force at the end of time."""
         return self.policies.at(self.view, 2**53).pack.epoch_ms
 
-    @property
-    def charged(self) -> tuple[str, Pack]:
-        """Whom the last decision charges, and the pack it counts under: `Decider.charged`."""
-        return self._decider.charged
-
     def begin(self, epoch: int) -> None:
         """Close the epoch before: its traffic counts now, and rates that waited for it are judged."""
         if self._epoch == epoch:
@@ -256,11 +251,12 @@ class Embedded:
         """Decide a message."""
         breaker_ms = self.policies.at(self.view, message.ingested_at_ms).pack.breaker.epoch_ms
         self._found(self._breakers.until(message.ingested_at_ms, breaker_ms, self.view))
-        decision = self._decider.decide(message, raw, self.view, flags)
+        decided = self._decider.decided(message, raw, self.view, flags)
+        decision = decided.decision
         self._high_ms = max(self._high_ms, decision.event_time_ms)
         self._deliveries.note(message, decision, self.view)
         if self._behaviours is not None:
-            self._behaviours.note(message, decision, self.charged)
+            self._behaviours.note(message, decided)
         pack = self.policies.at(self.view, decision.event_time_ms).pack
         metered(decision, pack.epoch_ms, self._sums)
         self._breakers.count(decision, pack.breaker.epoch_ms)

@@ -43,8 +43,7 @@ def shapes(*messages: Message) -> dict[str, list[Shapes]]:
     rules = policies()
     decider, shaper, opened = Decider(rules, KEYS), Shaper(KEYS), Open()
     for one in messages:
-        decision = decider.decide(one, msgspec.json.encode(one), ROWS)
-        shaper.note(one, decision, decider.charged, opened)
+        shaper.note(one, decider.decided(one, msgspec.json.encode(one), ROWS), opened)
     found: dict[str, list[Shapes]] = {}
     for delta in deltas(opened, 3, 100, 100 + len(messages)):
         found.setdefault(delta.subject, []).append(delta)
