@@ -14,7 +14,7 @@ from streams.agents.steps import Effect, Handled, Names, TableSpec
 from streams.contracts.appeals import Closed, Review
 from streams.contracts.reputation import WATERMARK, Finding, Traffic, Vote
 from streams.engine.ladder import NEVER, waiting
-from streams.engine.policy import Policies, Policy
+from streams.engine.policy import Policies
 from streams.engine.tally import Tally
 from streams.engine.tallying import on_closed, on_review, on_traffic, on_vote
 from streams.engine.view import View
@@ -126,24 +126,27 @@ class TallyAgent:
     def _vote(self, view: View, partition: int) -> object:
         def step(state: Tally | None, vote: Vote) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=vote.subject)
-            policy = self._policies.at(view, vote.ingested_at_ms)
-            return self._out(tally, on_vote(tally, vote, policy, self._closing.through(partition)))
+            at_ms, through = vote.ingested_at_ms, self._closing.through(partition)
+            policy, abroad = self._policies.at(view, at_ms), self._policies.abroad(view, at_ms)
+            return self._out(tally, on_vote(tally, vote, policy, through, abroad))
 
         return step
 
     def _traffic(self, view: View, partition: int) -> object:
         def step(state: Tally | None, delta: Traffic) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=delta.subject)
-            policy = self._at_epoch(view, delta.epoch + 1)
-            return self._out(tally, on_traffic(tally, delta, policy, self._closing.through(partition)))
+            at_ms, through = self._start(view, delta.epoch + 1), self._closing.through(partition)
+            policy, abroad = self._policies.at(view, at_ms), self._policies.abroad(view, at_ms)
+            return self._out(tally, on_traffic(tally, delta, policy, through, abroad))
 
         return step
 
     def _review(self, view: View, partition: int) -> object:
         def step(state: Tally | None, review: Review) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=review.subject)
-            policy = self._policies.at(view, review.recorded_at_ms)
-            findings, outcomes = on_review(tally, review, policy, self._closing.through(partition))
+            at_ms, through = review.recorded_at_ms, self._closing.through(partition)
+            policy, abroad = self._policies.at(view, at_ms), self._policies.abroad(view, at_ms)
+            findings, outcomes = on_review(tally, review, policy, through, abroad)
             tally, found = self._out(tally, findings)
             return tally, [*found, *(output(self._outcomes, o.reporter, o) for o in outcomes)]
 
@@ -153,15 +156,17 @@ class TallyAgent:
         def step(state: Tally | None, subject: str) -> tuple[Tally, list[Output]]:
             tally = state or Tally(subject=subject)
             through = max(self._closing.through(partition), tally.judged - 1)  # what was judged was closed
-            return self._out(tally, on_closed(tally, self._at_epoch(view, through + 1), through, offset))
+            at_ms = self._start(view, through + 1)
+            policy, abroad = self._policies.at(view, at_ms), self._policies.abroad(view, at_ms)
+            return self._out(tally, on_closed(tally, policy, through, offset, abroad))
 
         return step
 
     def _epoch_ms(self, view: View) -> int:
         return self._policies.at(view, 2**53).pack.epoch_ms
 
-    def _at_epoch(self, view: View, epoch: int) -> Policy:
-        return self._policies.at(view, epoch * self._epoch_ms(view))
+    def _start(self, view: View, epoch: int) -> int:
+        return epoch * self._epoch_ms(view)
 
     def _out(self, tally: Tally, findings: list[Finding]) -> tuple[Tally, list[Output]]:
         return tally, [output(self._findings, finding.subject, finding) for finding in findings]

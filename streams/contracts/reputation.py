@@ -35,6 +35,9 @@ class Vote(Record, frozen=True, kw_only=True):
     ingested_at_ms: Ms
     category: str = "other"
     source: Annotated[Id | None, Meta(description="who took the report in")] = None
+    jurisdiction: Annotated[
+        Id | None, Meta(description="whose rules judged the message, if not the carrier's own: its thresholds count")
+    ] = None
 
 
 class Traffic(Record, frozen=True, kw_only=True):
@@ -49,6 +52,7 @@ class Traffic(Record, frozen=True, kw_only=True):
     first_offset: Count
     next_offset: Count
     delivered: Annotated[Count, Meta(description="messages allowed on the termination leg")]
+    jurisdiction: Annotated[Id | None, Meta(description="whose rules judged them, if not the carrier's own")] = None
 
 
 class PairTraffic(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +99,9 @@ class Finding(Record, frozen=True, kw_only=True):
     ] = None
     urgent: Annotated[Short, Meta(description="source person: why the notice could not come before")] = ""
     reference: Annotated[Short, Meta(description="of the order, the evidence or the decision")] = ""
+    jurisdiction: Annotated[
+        Id | None, Meta(description="source tally: whose threshold was reached, if not the carrier's own")
+    ] = None
 
 
 class AppealState(Record, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ def compare_rows(report: ScenarioReport, what: str, expected: dict[Place, list[b
 
 
 def sums_of(decisions: Iterable[Record], epoch_ms_at: Callable[[int], int]) -> Sums:
-    """What was delivered, by subject and epoch."""
+    """What was delivered, by subject, epoch and jurisdiction."""
     sums: Sums = {}
     for record in decisions:
         decision = _DECISION.decode(record.value)
@@ -59,15 +59,16 @@ def sums_of(decisions: Iterable[Record], epoch_ms_at: Callable[[int], int]) -> S
 
 
 def compare_sums(report: ScenarioReport, expected: Sums, log: Sequence[Record]) -> None:
-    """Sums as a reader of committed deltas gets them, and no offset covered twice for a subject and epoch."""
+    """Sums as a reader of committed deltas gets them, and no offset covered twice for one of them."""
     got: Sums = {}
-    ranges: dict[tuple[str, int, int], list[tuple[int, int]]] = defaultdict(list)
+    ranges: dict[tuple[tuple[str, int, str | None], int], list[tuple[int, int]]] = defaultdict(list)
     for record in log:
         delta = _TRAFFIC.decode(record.value)
         if delta.subject.startswith("~"):
             continue
-        got[delta.subject, delta.epoch] = got.get((delta.subject, delta.epoch), 0) + delta.delivered
-        ranges[delta.subject, delta.epoch, delta.partition].append((delta.first_offset, delta.next_offset))
+        sum_of = (delta.subject, delta.epoch, delta.jurisdiction)
+        got[sum_of] = got.get(sum_of, 0) + delta.delivered
+        ranges[sum_of, delta.partition].append((delta.first_offset, delta.next_offset))
     for place in expected.keys() | got.keys():
         missing = expected.get(place, 0) - got.get(place, 0)
         report.lost += max(0, missing)

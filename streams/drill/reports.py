@@ -136,13 +136,21 @@ class Model:
             decision = self.embedded.message(message, encoder().encode(message))
             metered(decision, self.embedded.epoch_ms, sums)
         deltas = [
-            Traffic(subject=subject, epoch=epoch, partition=0, first_offset=0, next_offset=len(sent), delivered=count)
-            for (subject, epoch), count in sums.items()
+            Traffic(
+                subject=subject,
+                epoch=epoch,
+                partition=0,
+                first_offset=0,
+                next_offset=len(sent),
+                delivered=count,
+                jurisdiction=place,
+            )
+            for (subject, epoch, place), count in sums.items()
         ]
         policies, view = self.embedded.policies, self.embedded.view
         for delta in deltas:
             tally = self.tallies.setdefault(delta.subject, Tally(subject=delta.subject))
-            on_traffic(tally, delta, policies.at(view, AT_MS), -(2**53))
+            on_traffic(tally, delta, policies.at(view, AT_MS), -(2**53), policies.abroad(view, AT_MS))
         self.embedded.begin(epoch_of(AT_MS, self.embedded.epoch_ms) + 1)
         return deltas
 
@@ -151,7 +159,7 @@ class Model:
         self.embedded.begin(epoch + 1)
         policies, view = self.embedded.policies, self.embedded.view
         for tally in self.tallies.values():
-            on_closed(tally, policies.at(view, AT_MS), epoch)
+            on_closed(tally, policies.at(view, AT_MS), epoch, abroad=policies.abroad(view, AT_MS))
 
     def report(self, report: Report) -> None:
         """Count a report; the second one of an id changes nothing."""
@@ -160,7 +168,8 @@ class Model:
         for vote in attribute(report, view, policies, self.keys):
             self.votes[encoder().encode(vote)] = vote
             tally = self.tallies.setdefault(vote.subject, Tally(subject=vote.subject))
-            on_vote(tally, vote, policies.at(view, vote.ingested_at_ms), -(2**53))
+            at_ms = vote.ingested_at_ms
+            on_vote(tally, vote, policies.at(view, at_ms), -(2**53), policies.abroad(view, at_ms))
 
 
 def watermarks(partitions: int, epoch: int) -> list[Traffic]:

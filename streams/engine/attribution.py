@@ -33,12 +33,16 @@ def attribute(report: Report, view: View, policies: Policies, keys: Keys) -> tup
     check_times(report, pack)
     if report.category in pack.not_spam:
         return ()
-    case = Case(_as_message(report), view, policies.place(report.jurisdiction).at(view, report.message_at_ms))
+    place = policies.place(report.jurisdiction)
+    case = Case(_as_message(report), view, place.at(view, report.message_at_ms))
     person = reporter_key(report, pack, keys)  # as recent and outcomes know the reporter
     weight = report.weight_permille
     if report.received is False:
         weight = min(weight, pack.reporters.not_received_permille)
-    return tuple(_vote(report, person, subject, basis, weight) for subject, basis in _charged(report, case, keys))
+    judged_by = None if place is policies else place.jurisdiction
+    return tuple(
+        _vote(report, person, subject, basis, weight, judged_by) for subject, basis in _charged(report, case, keys)
+    )
 
 
 def check_times(report: Report, pack: Pack) -> None:
@@ -71,7 +75,7 @@ def _charged(report: Report, case: Case, keys: Keys) -> list[tuple[str, Basis]]:
     return [*campaign, (f"relay:{relay}", "count")] if relay else campaign
 
 
-def _vote(report: Report, person: str, subject: str, basis: Basis, weight: int) -> Vote:
+def _vote(report: Report, person: str, subject: str, basis: Basis, weight: int, judged_by: str | None) -> Vote:
     return Vote(
         subject=subject,
         reporter=person,
@@ -85,6 +89,7 @@ def _vote(report: Report, person: str, subject: str, basis: Basis, weight: int) 
         ingested_at_ms=report.ingested_at_ms,
         category=report.category,
         source=report.source,
+        jurisdiction=judged_by,
     )
 
 

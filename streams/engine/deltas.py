@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 #: Decisions partition → (next offset applied, epochs that the deltas ending there were applied for): one transaction
-#: of the meter may have a delta for each of two epochs.
-Applied = dict[int, tuple[int, list[int]]]
+#: of the meter may have a delta for each of two epochs, and in each for every jurisdiction (`epoch@jurisdiction`).
+Applied = dict[int, tuple[int, list[int | str]]]
 
 
 class Delta(Protocol):
@@ -22,12 +22,13 @@ class Delta(Protocol):
     def next_offset(self) -> int: ...
 
 
-def note(applied: Applied, delta: Delta) -> bool:
+def note(applied: Applied, delta: Delta, jurisdiction: str | None = None) -> bool:
     """Note a delta (in place). False for a redelivery, which changes nothing."""
+    mark = delta.epoch if jurisdiction is None else f"{delta.epoch}@{jurisdiction}"
     next_offset, epochs = applied.get(delta.partition, (0, []))
     if delta.first_offset >= next_offset:
         epochs = []
-    elif delta.next_offset != next_offset or delta.epoch in epochs:
+    elif delta.next_offset != next_offset or mark in epochs:
         return False
-    applied[delta.partition] = (delta.next_offset, sorted([*epochs, delta.epoch]))
+    applied[delta.partition] = (delta.next_offset, sorted([*epochs, mark], key=str))
     return True

@@ -14,21 +14,22 @@ from streams.contracts.reports import Scope
 from streams.contracts.reputation import Basis, Finding, StepName
 from streams.engine.epochs import effect_of, epoch_of, start_of
 from streams.engine.pack import Pack, Thresholds
-from streams.engine.policy import Policy
+from streams.engine.policy import Abroad, Policy
 from streams.engine.reputation import STRICTNESS
 from streams.engine.sanctioning import reason_rank
-from streams.engine.tally import MAX_VOTERS, WINDOWS, Tally, delivered, reporters, voters
+from streams.engine.tally import ABROAD, MAX_VOTERS, WINDOWS, Tally, ballot_of, delivered, reporters, voters
 
 NEVER = -(2**53)
 PPM = 1_000_000
 
 
 class Reached(NamedTuple):
-    """A threshold that holds in a window."""
+    """A threshold that holds in a window; of which jurisdiction, None: the carrier's own."""
 
     step: StepName
     window: str
     counts: dict[str, int]
+    jurisdiction: str | None = None
 
     @property
     def reason(self) -> str:
@@ -37,25 +38,29 @@ class Reached(NamedTuple):
         return f"REPORTS_{'RATE_' if 'ppm' in self.counts else ''}{level}_{self.window.upper()}"
 
 
-def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int) -> None:
+def evaluate(
+    state: Tally, policy: Policy, from_epoch: int, closed_through: int, abroad: Abroad | None = None
+) -> None:  # fmt: skip
     """Derive the subject's findings again from `from_epoch` on (in place).
 
     closed_through: the last epoch that the meter has closed; a rate is not judged beyond it (UNKNOWN: it never
     escalates on its own ignorance) and is judged when the traffic arrives. What was judged once stays judgeable, also
     for a worker that just started and has not heard from the meter.
+    abroad: packs of other jurisdictions, for the votes on messages that they judged; without it those are not judged.
+    What follows, for how long and where, is the carrier's own ladder.
     """
     pack, before = policy.pack, state.findings
     state.findings = [f for f in before if _reached_in(f, pack) < from_epoch]
-    by_count, by_rate = state.epochs.get("count", []), state.epochs.get("rate", [])
-    for epoch in sorted({n for n in (*by_count, *by_rate) if n >= from_epoch}):
-        bases: list[Basis] = ["count"] if epoch in by_count else []
+    by_rate = set(_rate_epochs(state))
+    for epoch in sorted({n for epochs in state.epochs.values() for n in epochs if n >= from_epoch}):
+        bases: list[Basis] = ["count"]
         if epoch in by_rate and (epoch - 1 <= closed_through or epoch <= state.judged):
             bases.append("rate")
             state.judged = max(state.judged, epoch)
         cleared, warned = _before(state, epoch, pack)
         if epoch <= cleared:
             continue
-        for reached in _reached(state, bases, epoch, cleared, pack):
+        for reached in _reached(state, bases, epoch, cleared, pack, abroad):
             if not (reached.step == "WARN" and warned):
                 state.findings = [*state.findings, _finding(state.subject, reached, epoch, policy)]
     follows = {f.finding_id for f in state.findings}
@@ -65,13 +70,17 @@ def evaluate(state: Tally, policy: Policy, from_epoch: int, closed_through: int)
 
 def pending(state: Tally, closed_through: int) -> int | None:
     """The first epoch with votes by rate that could not be judged before but can be now, or None."""
-    return next((n for n in state.epochs.get("rate", ()) if n > state.judged and n - 1 <= closed_through), None)
+    return min((n for n in _rate_epochs(state) if n > state.judged and n - 1 <= closed_through), default=None)
 
 
 def waiting(state: Tally) -> bool:
     """Whether votes by rate wait for the meter."""
-    rate = state.epochs.get("rate", [])
-    return bool(rate) and rate[-1] > state.judged
+    return max(_rate_epochs(state), default=NEVER) > state.judged
+
+
+def _rate_epochs(state: Tally) -> list[int]:
+    """Epochs in which votes by rate count, whoever judged the messages."""
+    return [n for ballot, epochs in state.epochs.items() if ballot.startswith("rate") for n in epochs]
 
 
 def emitted(state: Tally, epoch: int, pack: Pack) -> list[Finding]:
@@ -107,7 +116,8 @@ def supporters(state: Tally, name: str, pack: Pack) -> list[str]:
         return []
     end = start_of(epoch + (basis == "count"), pack.epoch_ms)
     cleared, _ = _before(state, epoch, pack)
-    return sorted(voters(state, basis, window, end, epoch, cleared, pack.time_zone))
+    ballot = ballot_of(basis, finding.jurisdiction)
+    return sorted(voters(state, ballot, window, end, epoch, cleared, pack.time_zone))
 
 
 def _before(state: Tally, epoch: int, pack: Pack) -> tuple[int, bool]:
@@ -130,17 +140,24 @@ def _before(state: Tally, epoch: int, pack: Pack) -> tuple[int, bool]:
     return max(cleared, *reviewed.values(), NEVER), warned
 
 
-def _reached(state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: Pack) -> list[Reached]:
-    """Every step that holds, each with the longest window in which it does.
+def _reached(
+    state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: Pack, abroad: Abroad | None
+) -> list[Reached]:  # fmt: skip
+    """Every step that holds, each with the longest window in which it does; of several alike the carrier's own first.
 
     What reaches the block has reached the warning, too: whether somebody saw the votes one by one or all at once.
     """
     kind = state.subject.partition(":")[0]
-    thresholds = pack.thresholds.get(kind)
-    if thresholds is None:
-        return []
-    judges = {"count": _by_count, "rate": _by_rate}
-    counted = [r for basis in bases for r in judges[basis](state, epoch, cleared, pack, thresholds)]
+    counted: list[Reached] = []
+    for ballot in sorted(state.epochs):
+        basis, _, place = ballot.partition(ABROAD)
+        if basis not in bases or epoch not in state.epochs[ballot] or (place and abroad is None):
+            continue
+        rules = abroad(place) if place and abroad is not None else pack
+        thresholds = rules.thresholds.get(kind)
+        if thresholds is not None:
+            judge = _by_count if basis == "count" else _by_rate
+            counted += judge(state, epoch, cleared, pack, thresholds, place or None)
     counted += [r._replace(step="WARN") for r in counted if r.step != "WARN"]
     best: dict[StepName, Reached] = {}
     for reached in counted:
@@ -151,36 +168,40 @@ def _reached(state: Tally, bases: list[Basis], epoch: int, cleared: int, pack: P
     return [best[s] for s in sorted(best, key=STRICTNESS.__getitem__) if STRICTNESS[s] <= highest]
 
 
-def _by_count(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds) -> list[Reached]:
+def _by_count(
+    state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds, place: str | None
+) -> list[Reached]:  # fmt: skip
     end, found = start_of(epoch + 1, pack.epoch_ms), []
     for window in WINDOWS:
         limits = thresholds.count.get(window)
         if limits is None:
             continue
         critical = (limits.critical or limits.warn) * 1000
-        voters, weight = reporters(state, "count", window, end, epoch, cleared, pack, critical)
+        voters, weight = reporters(state, ballot_of("count", place), window, end, epoch, cleared, pack, critical)
         step = _step(weight, limits.warn * 1000, limits.critical * 1000, saturated=voters >= MAX_VOTERS)
         if step is not None:
-            found.append(Reached(step, window, {window: voters}))
+            found.append(Reached(step, window, {window: voters}, place))
     return found
 
 
-def _by_rate(state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds) -> list[Reached]:
+def _by_rate(
+    state: Tally, epoch: int, cleared: int, pack: Pack, thresholds: Thresholds, place: str | None
+) -> list[Reached]:  # fmt: skip
     # Reporters and deliveries of the same epochs: those that ended before this one began.
     end, found = start_of(epoch, pack.epoch_ms), []
     for window in WINDOWS:
         limits = thresholds.rate_ppm.get(window)
         if limits is None:
             continue
-        sample = delivered(state, window, end, pack)
+        sample = delivered(state, window, end, pack, place)
         critical = -(-(limits.critical or limits.warn) * 1000 * sample // PPM)
-        voters, weight = reporters(state, "rate", window, end, epoch, cleared, pack, critical)
+        voters, weight = reporters(state, ballot_of("rate", place), window, end, epoch, cleared, pack, critical)
         if voters < thresholds.min_reporters or sample < thresholds.min_delivered:
             continue
         ppm = weight * PPM // (1000 * sample)
         step = _step(ppm, limits.warn, limits.critical, saturated=voters >= MAX_VOTERS)
         if step is not None:
-            found.append(Reached(step, window, {window: voters, "delivered": sample, "ppm": ppm}))
+            found.append(Reached(step, window, {window: voters, "delivered": sample, "ppm": ppm}, place))
     return found
 
 
@@ -209,6 +230,7 @@ def _finding(subject: str, reached: Reached, epoch: int, policy: Policy) -> Find
         policy=policy.version,
         scope=Scope(legs=legs),
         version=epoch_of(from_ms, pack.epoch_ms),
+        jurisdiction=reached.jurisdiction,
     )
 
 

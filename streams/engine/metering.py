@@ -11,20 +11,21 @@ from streams.engine.subjects import clear_subjects, pair_subject
 
 #: Code → what its FAIL rested on → messages.
 Failed = dict[str, dict[FailBasis, int]]
-Sums = dict[tuple[str, int], int]
+#: By (subject, epoch, whose rules judged the messages: None for the carrier's own).
+Sums = dict[tuple[str, int, str | None], int]
 
 
 def metered(decision: Decision, epoch_ms: int, sums: Sums) -> None:
     """Add a decision to the sums (in place): termination leg, verdict ALLOW, each clear subject; and a text that bears
     the advertising label, wherever it came and whatever became of it. One into a group was delivered to all of it."""
     if decision.advertised is not None:
-        labelled = (LABELLED + decision.advertised, epoch_of(decision.event_time_ms, epoch_ms))
+        labelled = (LABELLED + decision.advertised, epoch_of(decision.event_time_ms, epoch_ms), None)
         sums[labelled] = sums.get(labelled, 0) + 1
     if decision.verdict != "ALLOW" or decision.leg != "termination":
         return
     epoch = epoch_of(decision.event_time_ms, epoch_ms)
     for subject in clear_subjects(decision):
-        key = (subject, epoch)
+        key = (subject, epoch, decision.jurisdiction)
         sums[key] = sums.get(key, 0) + (decision.group_size or 1)
 
 

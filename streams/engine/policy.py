@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -32,6 +32,10 @@ class Policy(msgspec.Struct, frozen=True, eq=False):
 
     pack: Pack
     version: str
+
+
+#: The pack of another jurisdiction, by its name.
+Abroad = Callable[[str], Pack]
 
 
 class Policies:
@@ -82,6 +86,10 @@ class Policies:
         if entry is None:
             return self.default
         return self._kept(entry) or self._last_good(row, e_ms)
+
+    def abroad(self, view: View, e_ms: int) -> Abroad:
+        """The packs of other jurisdictions at event time e, by name."""
+        return lambda jurisdiction: self.place(jurisdiction).at(view, e_ms).pack
 
     def before(self, view: View, e_ms: int, within_ms: int) -> Policy | None:
         """The policy that counted before the last change of policy, if that came less than `within_ms` before e."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from streams.contracts.reputation import Basis, Finding, Traffic, Vote
+from streams.contracts.reputation import Finding, Traffic, Vote
 from streams.engine.deltas import Applied, note
 from streams.engine.epochs import epoch_of
 from streams.engine.pack import Pack
@@ -30,6 +30,8 @@ RECENT_MS = 2 * HOUR
 CALENDAR_MS = 1000 * 365 * DAY
 DAY_ONE = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
+#: Between a basis and the jurisdiction whose rules judged the reported messages, in the name of a ballot.
+ABROAD = "@"
 WINDOWS = ("1h", "24h", "10d")
 _UNIT = {"1h": "m", "24h": "h", "10d": "d"}
 
@@ -37,12 +39,16 @@ _UNIT = {"1h": "m", "24h": "h", "10d": "d"}
 class Tally(msgspec.Struct, kw_only=True):
     """The state of one subject; a value of the tally table (JSON).
 
-    voters: basis → unit → bucket → voter → [effective epoch, weight in permille]; unit m (5 minutes), h (hour), d
+    A ballot is the votes of one basis on messages that one jurisdiction judged: `count`, `rate` for the carrier's own,
+    `count@in` and the like for others. Each is held against the thresholds of its jurisdiction, never added to another.
+
+    voters: ballot → unit → bucket → voter → [effective epoch, weight in permille]; unit m (5 minutes), h (hour), d
     (day). withdrawn: findings that were emitted and no longer follow, because a vote of an earlier epoch came later.
-    epochs: basis → epochs in which votes count. judged: the last epoch judged by rate.
+    epochs: ballot → epochs in which votes count. judged: the last epoch judged by rate.
     delivered: unit → bucket → messages; recent: epoch → messages, of the last two hours, so that a judgement that
     comes late leaves out what came after its epoch. applied: decisions partition → [next offset applied, epochs that
     the delta ending there was applied for]; one transaction of the meter may have a delta for each of two epochs.
+    abroad, recent_abroad: jurisdiction → the same of messages that another jurisdiction judged.
     closed_at: offset (in the subject's partition of traffic) of the watermark that had it judged last.
     cleared: sanction → epoch of the decision that overturned or lifted it; votes up to then are spent after it.
     sources: voter → report source, for sources whose share the pack caps; of several the first by name.
@@ -53,6 +59,8 @@ class Tally(msgspec.Struct, kw_only=True):
     epochs: dict[str, list[int]] = {}
     delivered: dict[str, dict[int, int]] = {}
     recent: dict[int, int] = {}
+    abroad: dict[str, dict[str, dict[int, int]]] = {}
+    recent_abroad: dict[str, dict[int, int]] = {}
     applied: Applied = {}
     findings: list[Finding] = []
     withdrawn: list[Finding] = []
@@ -61,6 +69,11 @@ class Tally(msgspec.Struct, kw_only=True):
     cleared: dict[str, int] = {}
     sources: dict[str, str] = {}
     newest_ms: int = -(2**53)
+
+
+def ballot_of(basis: str, jurisdiction: str | None) -> str:
+    """The name of a ballot. jurisdiction: None for the carrier's own."""
+    return basis if jurisdiction is None else basis + ABROAD + jurisdiction
 
 
 def effective_epoch(vote: Vote, pack: Pack) -> int:
@@ -75,9 +88,9 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
     voter = f"g:{vote.group}" if vote.group is not None else vote.reporter
     at = vote.reported_at_ms if vote.basis == "count" else vote.message_at_ms
     _prune(state, max(vote.ingested_at_ms, vote.reported_at_ms), pack)
-    stored = False
+    stored, ballot = False, ballot_of(vote.basis, vote.jurisdiction)
     for unit in _UNIT.values():
-        buckets = state.voters.setdefault(vote.basis, {}).setdefault(unit, {})
+        buckets = state.voters.setdefault(ballot, {}).setdefault(unit, {})
         number = bucket_of(at, unit, pack.time_zone)
         if number < bucket_of(_oldest(state), unit, pack.time_zone):
             continue  # as it would be forgotten by the next prune: the same vote again must leave the same state
@@ -90,7 +103,7 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
         stored = stored or voter in bucket
     if stored and vote.source is not None and vote.source in pack.source_permille:
         state.sources[voter] = min(vote.source, state.sources.get(voter, vote.source))
-    epochs = state.epochs.setdefault(vote.basis, [])
+    epochs = state.epochs.setdefault(ballot, [])
     if epoch not in epochs and epoch >= epoch_of(_oldest(state), pack.epoch_ms):
         insort(epochs, epoch)
     return epoch
@@ -98,28 +111,35 @@ def add_vote(state: Tally, vote: Vote, pack: Pack) -> int:
 
 def add_traffic(state: Tally, delta: Traffic, pack: Pack) -> bool:
     """Add a meter delta (in place). False for a redelivery, which changes nothing."""
-    if not note(state.applied, delta):
+    if not note(state.applied, delta, delta.jurisdiction):
         return False
+    units, recent = _delivered_to(state, delta.jurisdiction)
     at = delta.epoch * pack.epoch_ms
     _prune(state, at, pack)
     for unit in _UNIT.values():
-        buckets = state.delivered.setdefault(unit, {})
+        buckets = units.setdefault(unit, {})
         bucket = bucket_of(at, unit, pack.time_zone)
         if bucket >= bucket_of(_oldest(state), unit, pack.time_zone):
             buckets[bucket] = buckets.get(bucket, 0) + delta.delivered
-    state.recent[delta.epoch] = state.recent.get(delta.epoch, 0) + delta.delivered
-    oldest = max(state.recent) - max(4, RECENT_MS // pack.epoch_ms)
-    for epoch in [n for n in state.recent if n < oldest]:
-        del state.recent[epoch]
+    recent[delta.epoch] = recent.get(delta.epoch, 0) + delta.delivered
+    oldest = max(recent) - max(4, RECENT_MS // pack.epoch_ms)
+    for epoch in [n for n in recent if n < oldest]:
+        del recent[epoch]
     return True
 
 
+def _delivered_to(state: Tally, jurisdiction: str | None) -> tuple[dict[str, dict[int, int]], dict[int, int]]:
+    if jurisdiction is None:
+        return state.delivered, state.recent
+    return state.abroad.setdefault(jurisdiction, {}), state.recent_abroad.setdefault(jurisdiction, {})
+
+
 def reporters(
-    state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, pack: Pack, critical: int
+    state: Tally, ballot: str, window: str, end_ms: int, through: int, after: int, pack: Pack, critical: int
 ) -> tuple[int, int]:
     """(distinct voters, their weight in permille): see `voters`. A source with a share in the pack makes up at most so
     much of `critical` (permille): reports through one door alone can warn, and block only with others."""
-    united = voters(state, basis, window, end_ms, through, after, pack.time_zone)
+    united = voters(state, ballot, window, end_ms, through, after, pack.time_zone)
     by_source: dict[str, int] = {}
     for voter, weight in united.items():
         source = state.sources.get(voter, "")
@@ -130,28 +150,32 @@ def reporters(
 
 
 def voters(
-    state: Tally, basis: Basis, window: str, end_ms: int, through: int, after: int, time_zone: str
+    state: Tally, ballot: str, window: str, end_ms: int, through: int, after: int, time_zone: str
 ) -> dict[str, int]:
     """Voter → weight in permille: the union over the window's buckets that ends at `end_ms`, of votes that count in an
     epoch with `after < epoch <= through`. Several votes of one voter: the smallest weight."""
     united: dict[str, int] = {}
-    for bucket in _in_window(state.voters.get(basis, {}), window, end_ms, time_zone):
+    for bucket in _in_window(state.voters.get(ballot, {}), window, end_ms, time_zone):
         for voter, (epoch, weight) in bucket.items():
             if after < epoch <= through:
                 united[voter] = min(weight, united.get(voter, weight))
     return united
 
 
-def delivered(state: Tally, window: str, end_ms: int, pack: Pack) -> int:
-    """Messages delivered in the window that ends at `end_ms`, a border between epochs."""
+def delivered(state: Tally, window: str, end_ms: int, pack: Pack, jurisdiction: str | None = None) -> int:
+    """Messages judged by a jurisdiction (None: the carrier's own) and delivered in the window that ends at `end_ms`, a
+    border between epochs."""
     unit, zone = _UNIT[window], pack.time_zone
+    held, recent = state.delivered, state.recent
+    if jurisdiction is not None:
+        held, recent = state.abroad.get(jurisdiction, {}), state.recent_abroad.get(jurisdiction, {})
     last = bucket_of(end_ms - 1, unit, zone)
     after = sum(
         count
-        for epoch, count in state.recent.items()
+        for epoch, count in recent.items()
         if epoch * pack.epoch_ms >= end_ms and bucket_of(epoch * pack.epoch_ms, unit, zone) <= last
     )
-    inside: list[int] = _in_window(state.delivered, window, end_ms, zone)
+    inside: list[int] = _in_window(held, window, end_ms, zone)
     return sum(inside) - after
 
 
@@ -204,14 +228,14 @@ def _prune(state: Tally, now_ms: int, pack: Pack) -> None:
     if now_ms // DAY == before:
         return
     oldest = _oldest(state)
-    every: list[Any] = [*state.voters.values(), state.delivered]
+    every: list[Any] = [*state.voters.values(), state.delivered, *state.abroad.values()]
     for units in every:
         for unit, buckets in units.items():
             limit = bucket_of(oldest, unit, pack.time_zone)
             for bucket in [b for b in buckets if b < limit]:
                 del buckets[bucket]
-    for basis, epochs in state.epochs.items():
-        state.epochs[basis] = [n for n in epochs if n >= epoch_of(oldest, pack.epoch_ms)]
+    for ballot, epochs in state.epochs.items():
+        state.epochs[ballot] = [n for n in epochs if n >= epoch_of(oldest, pack.epoch_ms)]
     if state.sources:
         left = {v for units in state.voters.values() for buckets in units.values() for b in buckets.values() for v in b}
         state.sources = {voter: source for voter, source in state.sources.items() if voter in left}

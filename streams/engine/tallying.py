@@ -1,5 +1,8 @@
 """The tally agent's steps: a vote, a delta or the closing of an epoch → the subject's state and what it says.
 
+`abroad`: packs of other jurisdictions, at the time of `policy`; without it votes on messages that were judged by them
+wait: nobody's thresholds are theirs.
+
 Each returns the findings that the event stands behind, also when it was applied before: a redelivery must emit again.
 States are changed in place; who keeps them hands in its own copy.
 """
@@ -12,42 +15,48 @@ from streams.contracts.appeals import Outcome, Review
 from streams.contracts.reputation import Finding, Traffic, Vote
 from streams.engine.epochs import effect_of, start_of
 from streams.engine.ladder import NEVER, emitted, evaluate, pending, sanction_id, supporters
-from streams.engine.policy import Policy
+from streams.engine.policy import Abroad, Policy
 from streams.engine.reputation import LABELLED
 from streams.engine.tally import Tally, add_traffic, add_vote
 
 
-def on_vote(state: Tally, vote: Vote, policy: Policy, closed_through: int) -> list[Finding]:
+def on_vote(
+    state: Tally, vote: Vote, policy: Policy, closed_through: int, abroad: Abroad | None = None
+) -> list[Finding]:  # fmt: skip
     """Count a vote; judge the subject from the vote's epoch on."""
     epoch = add_vote(state, vote, policy.pack)
-    evaluate(state, policy, epoch, closed_through)
+    evaluate(state, policy, epoch, closed_through, abroad)
     return emitted(state, epoch, policy.pack)
 
 
-def on_traffic(state: Tally, delta: Traffic, policy: Policy, closed_through: int) -> list[Finding]:
+def on_traffic(
+    state: Tally, delta: Traffic, policy: Policy, closed_through: int, abroad: Abroad | None = None
+) -> list[Finding]:  # fmt: skip
     """Add what was delivered, and judge what waited for epochs that are closed by now."""
     if delta.subject.startswith(LABELLED):
         return _labelled(state, delta, policy)
     add_traffic(state, delta, policy.pack)
     first = pending(state, closed_through)
     if first is not None:
-        evaluate(state, policy, first, closed_through)
+        evaluate(state, policy, first, closed_through, abroad)
     return emitted(state, min(delta.epoch + 1, delta.epoch + 1 if first is None else first), policy.pack)
 
 
-def on_closed(state: Tally, policy: Policy, closed_through: int, at: int = 0) -> list[Finding]:
+def on_closed(
+    state: Tally, policy: Policy, closed_through: int, at: int = 0, abroad: Abroad | None = None
+) -> list[Finding]:  # fmt: skip
     """Judge the votes by rate that waited for the meter. at: offset of the watermark; the same one again has all
     findings emitted again, for nobody remembers which of them it stood behind."""
     epoch = pending(state, closed_through)
     if epoch is None:
         return emitted(state, NEVER if at == state.closed_at else closed_through + 1, policy.pack)
     state.closed_at = at
-    evaluate(state, policy, epoch, closed_through)
+    evaluate(state, policy, epoch, closed_through, abroad)
     return emitted(state, epoch, policy.pack)
 
 
 def on_review(
-    state: Tally, review: Review, policy: Policy, closed_through: int
+    state: Tally, review: Review, policy: Policy, closed_through: int, abroad: Abroad | None = None
 ) -> tuple[list[Finding], list[Outcome]]:  # fmt: skip
     """A sanction was overturned, confirmed or lifted: votes up to then are spent unless it was confirmed, and an appeal
     says of each voter behind it whether it was right."""
@@ -57,7 +66,7 @@ def on_review(
     if review.result == "confirmed":
         return [], outcomes
     state.cleared[review.sanction_id] = min(review.epoch, state.cleared.get(review.sanction_id, review.epoch))
-    evaluate(state, policy, review.epoch + 1, closed_through)
+    evaluate(state, policy, review.epoch + 1, closed_through, abroad)
     return emitted(state, review.epoch + 1, policy.pack), outcomes
 
 

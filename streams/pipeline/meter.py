@@ -97,7 +97,7 @@ class Meter:
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
             first, sums, pairs, books = self._open.get(partition) or _Open(next_offset, {}, {}, {})
-            for (subject, epoch), delivered in sums.items():
+            for (subject, epoch, jurisdiction), delivered in sums.items():
                 delta = Traffic(
                     subject=subject,
                     epoch=epoch,
@@ -105,6 +105,7 @@ class Meter:
                     first_offset=first,
                     next_offset=next_offset,
                     delivered=delivered,
+                    jurisdiction=jurisdiction,
                 )
                 outputs.append(Output("traffic", subject.encode(), self._encode(delta)))
             outputs += self._pairs(partition, first, next_offset, pairs)

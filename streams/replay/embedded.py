@@ -104,18 +104,19 @@ class Embedded:
         self._epoch = epoch
         policy = self.policies.at(self.view, epoch * self.epoch_ms)
         sums, self._sums = self._sums, {}
-        for (subject, at), count in sums.items():
+        abroad = self.policies.abroad(self.view, epoch * self.epoch_ms)
+        for (subject, at, place), count in sums.items():
             self._metered += 1
             delta = Traffic(
                 subject=subject, epoch=at, partition=0, first_offset=self._metered, next_offset=self._metered,
-                delivered=count,
+                delivered=count, jurisdiction=place,
             )  # fmt: skip
-            self._found(on_traffic(self._tally(subject), delta, policy, NEVER))
+            self._found(on_traffic(self._tally(subject), delta, policy, NEVER, abroad))
         if self._behaviours is not None:
             self._found(self._behaviours.close(self.view))
         self._close_deliveries(epoch)
         for subject in sorted(self._waiting):
-            self._found(on_closed(self._tallies[subject], policy, epoch - 1))
+            self._found(on_closed(self._tallies[subject], policy, epoch - 1, abroad=abroad))
         self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}
         for _, row in sorted(self._expelled.items()):
             self._found(returned(row, self.view, epoch * self.epoch_ms, policy.pack.epoch_ms))
@@ -241,9 +242,10 @@ class Embedded:
         closed = epoch_of(report.ingested_at_ms, policy.pack.epoch_ms) - 1
         if self._epoch is not None:
             closed = max(closed, self._epoch - 1)
+        abroad = self.policies.abroad(self.view, report.ingested_at_ms)
         for vote in votes:
             tally = self._tally(vote.subject)
-            self._found(on_vote(tally, vote, policy, closed))
+            self._found(on_vote(tally, vote, policy, closed, abroad))
             if waiting(tally):
                 self._waiting.add(vote.subject)
 
@@ -312,7 +314,9 @@ class Embedded:
     def _reviewed(self, review: Review) -> None:
         policy = self.policies.at(self.view, review.recorded_at_ms)
         closed = epoch_of(review.recorded_at_ms, policy.pack.epoch_ms) - 1
-        found, outcomes = on_review(self._tally(review.subject), review, policy, closed)
+        found, outcomes = on_review(
+            self._tally(review.subject), review, policy, closed, self.policies.abroad(self.view, review.recorded_at_ms)
+        )
         self.outcomes += outcomes
         for outcome in outcomes:
             self._deliveries.outcome(outcome)

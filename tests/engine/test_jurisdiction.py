@@ -162,6 +162,12 @@ def test_a_report_is_attributed_by_the_rules_that_judged_the_message() -> None:
     assert (vote.subject, vote.basis) == ("sender:vn:alnum:moa mart#0", "rate")
 
 
+@pytest.mark.parametrize(("said", "judge"), [(None, None), ("kr", None), ("in", "in"), ("atlantis", "generic")])
+def test_a_vote_names_whose_rules_judged_the_message(said: str | None, judge: str | None) -> None:
+    told = report(text="win 500", jurisdiction=said)
+    assert {v.jurisdiction for v in attribute(told, enforced(), POLICIES, KEYS)} == {judge}
+
+
 def test_a_persons_message_keeps_its_country() -> None:
     found = judged(sent("+12025550123", jurisdiction="nanp", origin_number="+12025550123"), enforced())
     assert (found.jurisdiction, found.sender.kind) == ("nanp", "mobile")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,9 +15,11 @@ from streams.contracts.registry import (
 )
 from streams.contracts.reports import Report
 from streams.engine.ladder import NEVER, evaluate
+from streams.engine.policy import Policies
 from streams.engine.registry import RowRefused, merge
 from streams.engine.tally import Tally, add_traffic, add_vote
 from streams.engine.tallying import on_closed, on_traffic, on_vote
+from streams.packs import shipped
 from tests.engine.kit import (
     BANK,
     HOUR,
@@ -25,6 +28,7 @@ from tests.engine.kit import (
     T,
     enforce,
     report,
+    view,
 )
 from tests.engine.properties import CASES, outcome, reports
 from tests.engine.test_tally import delta, vote
@@ -57,13 +61,17 @@ def test_duplicate_reports_change_nothing(told: list[Report]) -> None:
 
 
 EPOCH = T // MINUTE
+PLACES = st.sampled_from([None, None, None, "in"])
+ABROAD = Policies(shipped(), "kr").abroad(view(), T)
 events = st.lists(
     st.one_of(
         st.builds(
-            lambda n, at, basis, late: vote(n, T + at * MINUTE, basis=basis, ingested_at_ms=T + (at + late) * MINUTE),
-            st.integers(0, 12), st.integers(0, 40), st.sampled_from(["count", "rate"]), st.integers(0, 3),
+            lambda n, at, basis, late, place: vote(
+                n, T + at * MINUTE, basis=basis, ingested_at_ms=T + (at + late) * MINUTE, jurisdiction=place
+            ),
+            st.integers(0, 12), st.integers(0, 40), st.sampled_from(["count", "rate"]), st.integers(0, 3), PLACES,
         ),
-        st.builds(lambda at, count: (at, count), st.integers(0, 40), st.integers(1, 2000)),
+        st.builds(lambda at, count, place: (at, count, place), st.integers(0, 40), st.integers(1, 2000), PLACES),
     ),
     max_size=40,
 )  # fmt: skip
@@ -80,17 +88,17 @@ def test_judging_step_by_step_is_judging_all_at_once(told: list[Any]) -> None:
         at = EPOCH + one[0] if isinstance(one, tuple) else one.ingested_at_ms // MINUTE
         if at - 1 > closed:
             closed = at - 1
-            on_closed(small, rules, closed)
+            on_closed(small, rules, closed, abroad=ABROAD)
         if isinstance(one, tuple):
             offset += 1
-            given_ = delta(at, one[1], offset - 1, offset)
-            on_traffic(small, given_, rules, closed)
+            given_ = msgspec.structs.replace(delta(at, one[1], offset - 1, offset), jurisdiction=one[2])
+            on_traffic(small, given_, rules, closed, ABROAD)
             add_traffic(whole, given_, pack)
         else:
-            on_vote(small, one, rules, closed)
+            on_vote(small, one, rules, closed, ABROAD)
             add_vote(whole, one, pack)
-    on_closed(small, rules, EPOCH + 100)
-    evaluate(whole, rules, NEVER, EPOCH + 100)
+    on_closed(small, rules, EPOCH + 100, abroad=ABROAD)
+    evaluate(whole, rules, NEVER, EPOCH + 100, ABROAD)
     assert small.findings == whole.findings
     assert small.voters == whole.voters
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams.contracts.feeds import RegistryValue
@@ -64,8 +65,14 @@ def test_what_is_metered(what: str, over: dict[str, Any], count: int) -> None:
     held = [sanction(f"sender:kr:{BANK}#0")] if what == "blocked" else []
     sums: Sums = {}
     metered(decide(a2p(**over), view(sanctions=held)), MINUTE, sums)
-    assert sums.get((f"sender:kr:{BANK}#0", T // MINUTE), 0) == count
-    assert sums.get(("relay:relay-7", T // MINUTE), 0) == count
+    assert sums.get((f"sender:kr:{BANK}#0", T // MINUTE, None), 0) == count
+    assert sums.get(("relay:relay-7", T // MINUTE, None), 0) == count
+
+
+def test_what_another_jurisdiction_judged_is_metered_as_such() -> None:
+    sums: Sums = {}
+    metered(msgspec.structs.replace(decide(a2p(), view()), jurisdiction="sg"), MINUTE, sums)
+    assert sums == {(subject, T // MINUTE, "sg"): 1 for subject in (f"sender:kr:{BANK}#0", "relay:relay-7")}
 
 
 def test_people_are_not_metered() -> None:

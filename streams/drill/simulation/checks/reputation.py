@@ -81,17 +81,17 @@ def _model(played: Played, policy: Policy, reviews: list[Review]) -> dict[str, T
     cast: dict[str, list[Vote]] = defaultdict(list)
     for vote in votes(played):
         cast[vote.subject].append(vote)
-    through = closed_through(played)
+    through, abroad = closed_through(played), policies().abroad(MemoryReplica(), 2**53)
     for subject in deltas.keys() | cast.keys() | {r.subject for r in reviews}:
         tally = model[subject] = Tally(subject=subject)
         for delta in deltas[subject]:
-            on_traffic(tally, delta, policy, NEVER)
+            on_traffic(tally, delta, policy, NEVER, abroad)
         for vote in sorted(cast[subject], key=lambda v: (effective_epoch(v, policy.pack), v.report_id)):
-            on_vote(tally, vote, policy, NEVER)
+            on_vote(tally, vote, policy, NEVER, abroad)
         for review in reviews:
             if review.subject == subject:
-                on_review(tally, review, policy, NEVER)
-        on_closed(tally, policy, through)
+                on_review(tally, review, policy, NEVER, abroad)
+        on_closed(tally, policy, through, abroad=abroad)
     return model
 
 
@@ -103,7 +103,7 @@ def _tallies(played: Played, tallies: dict[str, Tally], model: dict[str, Tally])
         sums[subject] += number
     for subject, tally in tallies.items():
         wanted = model[subject]
-        for field in ("voters", "epochs", "delivered", "recent", "applied", "cleared"):
+        for field in ("voters", "epochs", "delivered", "recent", "abroad", "applied", "cleared"):
             if getattr(tally, field) != getattr(wanted, field):
                 raise Broken(
                     f"tallies: {field} of {subject}: {getattr(tally, field)}, the model has {getattr(wanted, field)}"
