@@ -23,6 +23,7 @@ from tests.engine.kit import message as sent
 POLICIES = Policies(shipped(), "kr")
 NIGHT = T + 9 * HOUR  # 22:00 in Seoul, 21:00 in Singapore, 20:00 in Hanoi
 LATE = T + 11 * HOUR  # 22:00 in Hanoi
+INDIA_21 = T + 11 * HOUR + HOUR // 2  # 21:00 in Delhi
 OWN = PolicyEntry(profile="enforce", pack={"deliveries": {"channels": ["mt"]}})
 
 
@@ -58,6 +59,11 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "vn": "SPAM_BOX AD_QUIET_HOURS", "kr": "SPAM_BOX AD_LABEL_MISSING AD_OPT_OUT_MISSING AD_QUIET_HOURS",
         "sg": "DELIVER AD_LABEL_MISSING", "es": "DELIVER",
     }),
+    ("+82255501111", PLAIN | {"event_time_ms": INDIA_21}, {"in": "SPAM_BOX AD_QUIET_HOURS"}),
+    ("+82255501111", PLAIN | {"event_time_ms": INDIA_21 - 1}, {"in": "DELIVER"}),
+    ("+82255501111", PLAIN | {"event_time_ms": INDIA_21 + 12 * HOUR - 1}, {"in": "SPAM_BOX AD_QUIET_HOURS"}),
+    ("+82255501111", PLAIN | {"event_time_ms": INDIA_21 + 12 * HOUR}, {"in": "DELIVER"}),
+    ("+82255501111", PLAIN | {"event_time_ms": INDIA_21, "purpose": "service"}, {"in": "DELIVER"}),
     ("+82255501111", CN, {"cn": "DELIVER", "vn": "LABEL AD_LABEL_MISSING AD_OPT_OUT_MISSING"}),
     ("+82255501111", PLAIN, {"cn": "LABEL AD_OPT_OUT_MISSING", "nanp": "DELIVER"}),
     ("Moa Mart", {}, {
