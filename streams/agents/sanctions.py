@@ -17,6 +17,7 @@ from streams.engine.appealing import open_appeals
 from streams.engine.consequences import act_on, overdue
 from streams.engine.owners import ever_expelled, returned
 from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
 from streams.engine.sanctioning import FindingRefused
 from streams.engine.view import View
 
@@ -71,14 +72,16 @@ class Docket:
 
 
 class Expelled:
-    """Who is expelled, by partition, and which matches of their owners were said; in memory only, as the docket is."""
+    """Who is expelled or banned, by partition, and which matches of their owners were said; in memory only, as the
+    docket is."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
         self._rows: dict[int, dict[str, SanctionRow]] = {}
         self._said: set[str] = set()
 
     def note(self, partition: int, row: SanctionRow) -> None:
-        """Remember a subject's row if anybody ever expelled it."""
+        """Remember a subject's row if it was ever expelled or banned."""
         if ever_expelled(row):
             self._rows.setdefault(partition, {})[row.subject] = row
 
@@ -92,7 +95,7 @@ class Expelled:
     def returned(self, partition: int, view: View, now_ms: int, epoch_ms: int) -> list[Finding]:
         """The findings on whom their owners came back as, each once."""
         rows = self._rows.get(partition, {})
-        found = [f for subject in sorted(rows) for f in returned(rows[subject], view, now_ms, epoch_ms)]
+        found = [f for subject in sorted(rows) for f in returned(rows[subject], view, now_ms, epoch_ms, self._keys)]
         new = [finding for finding in found if finding.finding_id not in self._said]
         self._said.update(finding.finding_id for finding in new)
         return new
@@ -108,11 +111,13 @@ class SanctionAgent:
     inputs = ("findings", "epochs")
     dead = "findings.dead"
 
-    def __init__(self, names: Names, policies: Policies, tell: Callable[[int, int], None] = untold) -> None:
+    def __init__(
+        self, names: Names, policies: Policies, keys: Keys, tell: Callable[[int, int], None] = untold
+    ) -> None:  # fmt: skip
         self._history, self._notices = names.topic("sanctions.history"), names.topic("notices")
         self._reviews, self._policies, self._tell = names.topic("reviews"), policies, tell
         self._findings = names.topic("findings")
-        self._docket, self._expelled = Docket(), Expelled()
+        self._docket, self._expelled = Docket(), Expelled(keys)
         self.table = TableSpec(
             "sanctions", _ROW.decode, encoded, changelog="sanctions", recovered=self._recovered, in_step=True
         )

@@ -44,6 +44,7 @@ class SenderEntry(Entry, frozen=True, kw_only=True):
         Id | None, Meta(description="the generation that ended it by no longer listing it; null: its end was stated")
     ] = None
     shared: Annotated[bool, Meta(description="several owners use this sender: its route binding proves nobody")] = False
+    owner_keys: Annotated[OwnerKeys, Meta(description="of accounts (…:ott:…) only: who is behind it")] = ()
 
 
 class ResellerEntry(Entry, frozen=True, kw_only=True):

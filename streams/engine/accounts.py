@@ -48,8 +48,13 @@ def account(text: str, grammar: Grammar) -> SenderId:
     if not name or len(name) > MAX_ADDRESS or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
         shown = text.encode("utf-8", "replace").decode()[:MAX_ADDRESS]
         return SenderId(f"{grammar.country}:malformed:{shown}", "malformed", None, None, True)
-    kind = "email" if _EMAIL.fullmatch(name) else "app" if _APP.fullmatch(name) else "handle"
+    kind = kind_of(name)
     return SenderId(f"{grammar.country}:ott:{platform}:{name}", kind, None, None, kind != "app")
+
+
+def kind_of(name: str) -> str:
+    """The kind of an account, by its id on the platform."""
+    return "email" if _EMAIL.fullmatch(name) else "app" if _APP.fullmatch(name) else "handle"
 
 
 def same_account(one: SenderId, other: SenderId) -> bool:

@@ -133,7 +133,8 @@ def _host(name: str, shared: tuple[str, ...]) -> None:
 
 def _keyed(key: str, directive: Directive, view: View, policies: Policies, keys: Keys) -> str:
     """A sender key as the gate looks for it: business senders in clear, others under the state key."""
-    address = key if key.startswith("+") else key.partition(":")[2].removeprefix("alnum:").removeprefix("code:")
+    plain = key.startswith(("+", WRITTEN))
+    address = key if plain else key.partition(":")[2].removeprefix("alnum:").removeprefix("code:")
     return sender_subject(case_of(address, directive.recorded_at_ms, view, policies), keys)
 
 

@@ -18,10 +18,12 @@ from streams.contracts.registry import (
     KeyRow,
     NetworkRow,
     SenderEntry,
+    SenderRow,
     TimelineRow,
 )
 from streams.engine.blocks import decode
 from streams.engine.feeds import merge_heartbeat
+from streams.engine.skeleton import ACCOUNT
 
 #: Reports are judged with the rows as of up to ten days ago; two days are left for lateness.
 KEEP_MS = 12 * 86_400_000
@@ -57,6 +59,8 @@ def merge(held: RegistryValue | None, new: RegistryValue) -> RegistryValue | Non
             raise RowRefused("RECIPIENT_IN_CLEAR", "a consent names its recipient by pseudonym: owner>~…")
         if isinstance(new, KeyRow):
             _validate_key(held if isinstance(held, KeyRow) else None, new)
+        if isinstance(new, SenderRow) and ACCOUNT not in new.key and any(entry.owner_keys for entry in new.timeline):
+            raise RowRefused("OWNER_KEYS_OF_A_NUMBER", "of senders only accounts (…:ott:…) have them; give its `owner`")
         merged = _merge_row(held, new)  # type: ignore[arg-type]  # same type as `new`, checked above
     return None if merged == held else merged
 

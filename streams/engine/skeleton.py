@@ -13,6 +13,9 @@ from streams.contracts.registry import AccountRow, InstitutionRow, RelayRow, Res
 
 #: What owner keys stand under in the same index; a skeleton holds letters and digits only.
 OWNER = "owner:"
+#: In the key of a sender that is an account, on ott or rcs: of senders only those have owner keys.
+ACCOUNT = ":ott:"
+OWNED = RelayRow | ResellerRow | AccountRow | SenderRow
 _EXTRA = {"i": "l", "1": "l", "|": "l"}  # capital I, digit 1 and l look alike once case is folded away
 
 
@@ -57,11 +60,11 @@ def skeleton(name: str) -> str:
 
 def skeletons_of(row: Row) -> Iterable[str]:
     """The skeletons under which a row must be found: an institution's names, a registered alphanumeric sender; and the
-    keys by which the owner of a relay, reseller or account is known."""
+    keys by which the owner of a relay, reseller, customer's account or sending account is known."""
     if isinstance(row, InstitutionRow):
         return sorted({skeleton(name) for entry in row.timeline for name in entry.names} - {""})
     if isinstance(row, SenderRow) and ":alnum:" in row.key:
         return [s for s in (skeleton(row.key.split(":alnum:", 1)[1]),) if s]
-    if isinstance(row, RelayRow | ResellerRow | AccountRow):
+    if isinstance(row, OWNED) and (not isinstance(row, SenderRow) or ACCOUNT in row.key):
         return sorted({OWNER + key for entry in row.timeline for key in entry.owner_keys})
     return []

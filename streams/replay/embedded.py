@@ -119,7 +119,7 @@ class Embedded:
             self._found(on_closed(self._tallies[subject], policy, epoch - 1, abroad=abroad))
         self._waiting = {s for s in self._waiting if waiting(self._tallies[s])}
         for _, row in sorted(self._expelled.items()):
-            self._found(returned(row, self.view, epoch * self.epoch_ms, policy.pack.epoch_ms))
+            self._found(returned(row, self.view, epoch * self.epoch_ms, policy.pack.epoch_ms, self.keys))
         for subject, row in sorted(self._appealed.items()):
             for entry, appeal in appealing.open_appeals(row):
                 if appeal.decide_by_ms <= epoch * self.epoch_ms:

@@ -37,7 +37,7 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
     return (
         ReportAgent(names, policies, keys),
         TallyAgent(names, policies, settings.partitions.messages),
-        SanctionAgent(names, policies, _appeals),
+        SanctionAgent(names, policies, keys, _appeals),
         AppealAgent(names, policies),
         DirectiveAgent(names, policies, keys),
         SettingsAgent(names),

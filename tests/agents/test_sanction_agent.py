@@ -42,7 +42,7 @@ class Agent:
     def __init__(self, decide_ms: int = 2 * MINUTE) -> None:
         self.told: list[tuple[int, int]] = []
         rules = policies({"appeals": {"decide_ms": decide_ms}})
-        self.step = SanctionAgent(NAMES, rules, lambda open_now, late: self.told.append((open_now, late)))
+        self.step = SanctionAgent(NAMES, rules, KEYS, lambda open_now, late: self.told.append((open_now, late)))
         self.row: SanctionRow | None = None
 
     def gets(self, finding: Finding) -> list[Output]:

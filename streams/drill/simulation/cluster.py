@@ -130,7 +130,7 @@ class Cluster:
         return [
             ReportAgent(self._names, rules, KEYS),
             TallyAgent(self._names, rules, self.log.count("decisions")),
-            SanctionAgent(self._names, rules),
+            SanctionAgent(self._names, rules, KEYS),
             AppealAgent(self._names, rules),
             DirectiveAgent(self._names, rules, KEYS),
             BreakerAgent(self._names, rules),

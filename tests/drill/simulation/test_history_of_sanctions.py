@@ -11,7 +11,7 @@ from streams.agents.sanctions import SanctionAgent
 from streams.agents.steps import Names
 from streams.contracts.reputation import Finding, StepName
 from streams.drill.simulation.agents import CRASHES, AgentWorker
-from streams.drill.simulation.cluster import policies
+from streams.drill.simulation.cluster import KEYS, policies
 from streams.drill.simulation.log import Log
 from streams.drill.simulation.loops import CONNECTION
 from streams.drill.simulation.report import quiet
@@ -41,7 +41,7 @@ def killed_again_and_again(seed: int) -> Log:
         subject = f"account:a{number % 2}"
         log.append("findings", subject.encode(), finding(number, subject))
     names = Names(CONNECTION.prefix)
-    worker = AgentWorker(log, "a0", lambda: [SanctionAgent(names, policies())], rng, lambda now, offsets: None)
+    worker = AgentWorker(log, "a0", lambda: [SanctionAgent(names, policies(), KEYS)], rng, lambda now, offsets: None)
     for _ in range(rng.randint(1, 4)):
         worker.start(fresh_disk=rng.random() < 0.2)
         worker.assign({0, 1})
