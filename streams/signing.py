@@ -3,6 +3,7 @@
 A file is one line of JSON, the head, and behind it the payload exactly as it was signed (Ed25519, RFC 8032). Signed are
 the format's name and the payload together, so that a file of one kind never passes as one of another.
 
+    dualblock evidence keygen signing.pem                          # and signing.pub.pem beside it; or
     openssl genpkey -algorithm ed25519 -out signing.pem
     openssl pkey -in signing.pem -pubout -out signing.pub.pem
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
@@ -31,8 +35,8 @@ from msgspec import Meta
 from streams.errors import ConfigError, InputError
 
 __all__ = [
-    "PrivateKey", "PublicKey", "SignatureRefused", "detached", "fits", "key_id", "opened", "private_key", "public_key",
-    "public_text", "sign",
+    "PrivateKey", "PublicKey", "SignatureRefused", "detached", "fits", "key_id", "make_pair", "opened", "private_key",
+    "public_key", "public_text", "sign",
 ]  # fmt: skip
 
 #: A head is under 400 bytes; what has no line end by then is no such file.
@@ -113,12 +117,40 @@ def public_text(key: PublicKey) -> str:
     return base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
 
+def make_pair(private: Path, public: Path) -> PublicKey:
+    """Make a key and write both halves as PEM, the private one for its owner's eyes alone (0600). Raises ConfigError;
+    an existing file is never overwritten, and then nothing is written."""
+    key = PrivateKey.generate()
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _create(private, secret, 0o600)
+    try:
+        _create(public, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+    except ConfigError:
+        private.unlink()
+        raise
+    return key.public_key()
+
+
+def _create(file: Path, data: bytes, mode: int) -> None:
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)  # whatever the umask says
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except FileExistsError as error:
+        raise ConfigError(f"{file} is there already, and a key is never overwritten: name another file.") from error
+    except OSError as error:
+        raise ConfigError(f"{file} can't be written ({error.strerror}): name another file.") from error
+
+
 def private_key(file: Path) -> PrivateKey:
     """A signing key from PEM (PKCS #8, not encrypted). Raises ConfigError."""
     try:
         found = load_pem_private_key(_read(file), None)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{file} holds no private key in PEM: make one with openssl genpkey.") from error
+        raise ConfigError(f"{file} holds no private key in PEM: make one with dualblock evidence keygen.") from error
     if not isinstance(found, PrivateKey):
         raise ConfigError(f"{file} holds a key of another kind: an Ed25519 key is needed.")
     return found

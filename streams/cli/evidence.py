@@ -25,7 +25,7 @@ class _ByCase(Manual):
 
 app = app_of(
     "evidence",
-    "Hand a decision to somebody who must not take your word: `evidence CASE`, `evidence verify`.",
+    "Hand a decision to somebody who must not take your word: `evidence CASE`, `evidence verify`, `evidence keygen`.",
     _ByCase,
 )
 
@@ -96,6 +96,24 @@ def verify(
         _table(lines)
     if failed:
         no(f"Not verified: {', '.join(failed)}.")
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes, PEM.", metavar="FILE")],
+    public: Annotated[
+        Path | None, typer.Option(help="Where the public key goes.", metavar="FILE", show_default="FILE as .pub.pem")
+    ] = None,
+) -> None:
+    """Make an Ed25519 key to sign bundles with, and the public half to hand out. Never overwrites a file.
+
+    The private file can be read by you alone (0600). Keep it: who has it can speak in your name.
+    """
+    from streams.signing import key_id, make_pair
+
+    other = public or file.with_name(file.name.removesuffix(".pem") + ".pub.pem")
+    made = make_pair(file, other)
+    answer(f"{file}: private key, yours alone. {other}: public key {key_id(made)}, hand it out.")
 
 
 def _table(lines: list[Judged]) -> None:

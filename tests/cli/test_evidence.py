@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from streams.cli.kafka import read_to_end
 from streams.contracts.base import encoder
+from streams.contracts.evidence import FORMAT
 from streams.contracts.messages import Upstream
+from streams.signing import key_id, private_key, public_key, sign
 from tests.cli.test_processes import started
 from tests.cli.tool import Cluster, cluster, dualblock
 from tests.engine import kit
@@ -51,6 +53,35 @@ def test_a_bundle_is_judged_with_the_file_and_the_key_alone(tmp_path: Path, keys
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path, env={**os.environ, **root})
     assert done.returncode == 0, done.stderr
     assert "signature" in done.stdout and "NOT JUDGEABLE" in done.stdout and "FAIL NUMBER" not in done.stderr
+
+
+def test_a_pair_of_keys_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    private, public = tmp_path / "signing.pem", tmp_path / "signing.pub.pem"
+    before = os.umask(0)
+    try:
+        said = dualblock("evidence", "keygen", str(private))
+    finally:
+        os.umask(before)
+    assert said.code == 0, said.err
+    assert (private.stat().st_mode & 0o777, public.stat().st_mode & 0o777) == (0o600, 0o644)
+    assert key_id(public_key(public)) in said.out and "PRIVATE" not in said.out + said.err + public.read_text()
+    file = tmp_path / "e1.evidence"
+    made = Carrier().put(*kit.alive(), kit.sender(relays=("relay-7",), class_="business"), kit.relay("relay-8"))
+    file.write_bytes(sign(FORMAT, encoder().encode(made.bundle(kit.a2p(relay="relay-8"))), private_key(private)))
+    assert dualblock("evidence", "verify", str(file), "--key", str(public)).code == 0
+
+
+@pytest.mark.parametrize("held", ["signing.pem", "signing.pub.pem"])
+def test_no_key_is_ever_overwritten(tmp_path: Path, held: str) -> None:
+    (tmp_path / held).write_text("mine")
+    said = dualblock("evidence", "keygen", str(tmp_path / "signing.pem"))
+    assert said.code == 2 and f"{held} is there already" in said.err
+    assert {f.name: f.read_text() for f in tmp_path.iterdir()} == {held: "mine"}, "and no half of a pair is left"
+
+
+def test_a_place_that_takes_no_key_is_said(tmp_path: Path) -> None:
+    said = dualblock("evidence", "keygen", str(tmp_path / "nowhere" / "signing.pem"))
+    assert said.code == 2 and "can't be written" in said.err
 
 
 def test_what_was_changed_is_not_verified(tmp_path: Path, keys: tuple[str, str]) -> None:

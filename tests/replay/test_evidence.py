@@ -88,6 +88,33 @@ def test_no_persons_account_leaves_the_carrier(over: dict[str, Any]) -> None:
     assert said["check origin"] == "NOT JUDGEABLE" and "FAIL" not in said.values()
 
 
+@pytest.mark.parametrize("who", ["relay", "reseller", "account", "sender"])
+def test_owner_keys_stay_at_the_carrier_and_the_rest_is_judged(who: str) -> None:
+    keys = ("business:1234567890", "owner:~k1secret", "number:~k1secret")
+    made, message = carrier(), bank()
+    if who == "sender":
+        made.put(kit.sender("kr:ott:talk:shop", relays=("relay-7",), class_="business", owner_keys=keys, **OLD))
+        message = kit.a2p("shop", relay="relay-8", channel="ott", origin_id="talk:shop", **LEAKY)
+    elif who == "relay":
+        made.put(kit.relay("relay-8", owner_keys=keys))
+    else:
+        made.put(kit.account(networks=NETWORKS, owner_keys=keys) if who == "account" else kit.reseller(owner_keys=keys))
+    evidence = made.bundle(message)
+    file = signed(evidence).decode()
+    assert "secret" not in file and "business:1234567890" in file
+    said = results(evidence)
+    assert "FAIL" not in said.values() and said["verdict"] == "PASS"
+    (line,) = [what for what in said if what.startswith(f"row {who}:")]
+    assert said[line] == "NOT JUDGEABLE", "an excerpt is no row byte for byte"
+    (row,) = [row for row in evidence.reads if row.entity == "registry" and f"row {row.key}" == line]
+    assert row.record is None and row.sealed is not None
+
+
+def test_a_row_with_a_business_number_alone_is_there_byte_for_byte() -> None:
+    made = carrier().put(kit.relay("relay-8", owner_keys=("business:1234567890",)))
+    assert results(made.bundle(bank()))["row relay:relay-8"] == "PASS"
+
+
 def test_what_an_application_shows_stays_and_its_account_goes() -> None:
     message = kit.message("duru.kim@example.test", channel="ott", origin_id="talk:com.example.shop")
     evidence = carrier().bundle(message)

@@ -23,6 +23,7 @@ from streams.engine.numberplan import block_key
 from streams.engine.pack import Grammar
 from streams.engine.pseudonym import Keys, pseudonym, state_pseudonym
 from streams.engine.senders import SenderId, classify
+from streams.engine.skeleton import OWNED
 from streams.replica.changes import Entity, Value
 
 #: Stands for a person's number; as a block of its own, of which nothing is known but this one.
@@ -93,7 +94,7 @@ class Disclosure:
             return Shown(f"{entity}:", withheld=True)
         if key.startswith(_NEVER):
             return Shown(_kind(key), withheld=True)
-        return self._registry(key, value)
+        return _without_owners(self._registry(key, value), value)
 
     def _sanctions(self, key: str, value: Value | None) -> Shown:
         if "~" not in key:
@@ -133,6 +134,19 @@ class Disclosure:
         else:
             return Shown(key)
         return Shown(shown, None if value is None else msgspec.structs.replace(value, key=shown))  # type: ignore[arg-type, type-var, unused-ignore]  # a registry row: it has a key
+
+
+def _without_owners(shown: Shown, value: Value | None) -> Shown:
+    """The row without owner keys that are pseudonyms: they tie the rows of one person together, and no check reads
+    them. A row that has none stays as it is."""
+    row = value if shown.value is None else shown.value
+    if shown.withheld or not isinstance(row, OWNED) or not any("~" in k for e in row.timeline for k in e.owner_keys):
+        return shown
+    entries = [
+        msgspec.structs.replace(entry, owner_keys=tuple(key for key in entry.owner_keys if "~" not in key))
+        for entry in row.timeline
+    ]
+    return Shown(shown.key, msgspec.structs.replace(row, timeline=tuple(entries)))
 
 
 def _kind(key: str) -> str:
