@@ -13,24 +13,16 @@ import logging
 import os
 import signal
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from confluent_kafka import Producer
 
-from streams.agents.app import AgentApp
-from streams.agents.deadletter import Delivery
-from streams.agents.steps import AgentStep, Handled, TableSpec
-from streams.agents.worker import run_worker as run_agents_app
 from streams.config import Settings, load
-from streams.drill.holding import tell
 from streams.drill.notes import Note
 from streams.drill.processes import HOLDING
-from streams.engine.view import View
 from streams.pipeline.errors import RestartNeeded
 from streams.pipeline.settings import Config
-from streams.service.agents import agent_steps, build_agents
 from streams.service.workers import ROLES, LoopRole, Role, build_loop
 from streams.telemetry.logging import set_up
 
@@ -39,7 +31,8 @@ _PUSHED = frozenset({"after-flush", "after-send-offsets"})
 _PUSH_S = 5.0
 
 
-def _die(note: Note, point: str) -> None:
+def die(note: Note, point: str) -> None:
+    """SIGKILL to oneself, noted with a `!`."""
     note.write(f"!{point}")
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -65,55 +58,9 @@ def loop_crash(note: Note, orders: Note, push: Callable[[], object]) -> Callable
         elif not what and passed >= int(number or 1):
             if name in _PUSHED:
                 push()
-            _die(note, name)
+            die(note, name)
 
     return at
-
-
-class Watched:
-    """An agent's step that notes who is at work; everything else is the step's."""
-
-    def __init__(self, step: AgentStep, begun: Callable[[str], None]) -> None:
-        self._step, self._begun = step, begun
-        self.name: str = step.name
-        self.inputs: tuple[str, ...] = step.inputs
-        self.dead: str = step.dead
-        self.table: TableSpec | None = step.table
-
-    def handle(self, entity: str, delivery: Delivery, view: View) -> Handled:
-        """What the step says."""
-        self._begun(self.name)
-        return self._step.handle(entity, delivery, view)
-
-
-class AgentCrash:
-    """The `crash_points` of the agents. orders: holds `AGENT:N:POINT`, or nothing."""
-
-    def __init__(self, note: Note, orders: Note) -> None:
-        self._note, self._orders = note, orders
-        self._order = ""
-        self._seen = Counter[str]()
-        self._running = ""
-        self.app: AgentApp | None = None
-
-    def begun(self, agent: str) -> None:
-        """An agent takes an event."""
-        if (now := self._orders.read()) != self._order:
-            self._order = now
-            self._seen.clear()
-        self._running = agent
-        self._seen[agent] += 1
-
-    def __call__(self, point: str) -> None:
-        self._note.write(point)
-        if not self._order:
-            return
-        agent, number, wanted = self._order.split(":")
-        # Commits come on a timer, whoever is at work.
-        at_work = self._running == agent or point == "before-commit"
-        if point == wanted and at_work and self._seen[agent] >= int(number):
-            unacknowledged = self.app is not None and len(self.app.outbox) > 0
-            _die(self._note, point if unacknowledged else f"{point} acknowledged")
 
 
 def run_loop(role: LoopRole, settings: Settings, note: Note, orders: Note) -> int:
@@ -126,7 +73,7 @@ def run_loop(role: LoopRole, settings: Settings, note: Note, orders: Note) -> in
 
     crash = loop_crash(note, orders, lambda: held[0].flush(_PUSH_S))
     loop = build_loop(role, settings, crash=crash, make_producer=make_producer)
-    _told(role, settings, loop)
+    told(role, settings, loop)
     loop.stop_on_signals()
     try:
         loop.run()
@@ -136,17 +83,11 @@ def run_loop(role: LoopRole, settings: Settings, note: Note, orders: Note) -> in
     return 0
 
 
-def run_agents(settings: Settings, note: Note, orders: Note) -> int:
-    """Run the agents."""
-    crash = AgentCrash(note, orders)
-    steps: Sequence[AgentStep] = [Watched(step, crash.begun) for step in agent_steps(settings)]
-    crash.app = build_agents(settings, crash, steps)
-    _told("agents", settings, crash.app)
-    return run_agents_app(crash.app, on_ready=lambda: note.write("ready"))
-
-
-def _told(role: Role, settings: Settings, root: object) -> None:
+def told(role: Role, settings: Settings, root: object) -> None:
+    """Have `holding` tell what a worker holds, if anybody asked for that."""
     if place := os.environ.get(HOLDING):
+        from streams.drill.holding import tell  # knows Faust's stores
+
         tell(Path(place) / f"{role}-{settings.instance}.ndjson", root)
 
 
@@ -159,7 +100,11 @@ def main() -> int:
     settings = load()
     set_up(getattr(logging, settings.log_level.upper()), settings.log_format)
     note, orders = (Note(Path(os.environ[name])) for name in ("DRILL_NOTE", "DRILL_ORDER"))
-    return run_agents(settings, note, orders) if role == "agents" else run_loop(role, settings, note, orders)
+    if role == "agents":
+        from streams.drill.agents_worker import run_agents  # as the ordinary workers: Faust is slow to import
+
+        return run_agents(settings, note, orders)
+    return run_loop(role, settings, note, orders)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 
 from publicsuffixlist import PublicSuffixList
@@ -24,7 +24,12 @@ MAX_HOSTS = 4
 MAX_SEGMENTS = 4
 #: What follows a link in a sentence.
 _CLOSING = ".,;!)'\""
-_LIST = PublicSuffixList(accept_unknown=False)
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    """Read when the first link comes: most processes never see one."""
+    return PublicSuffixList(accept_unknown=False)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -93,7 +98,7 @@ def _registered(host: str, known: bool) -> str | None:
         return None
     if not all(label and len(label) <= 63 for label in name.split(".")) or "." not in name:
         return None
-    found = _LIST.privatesuffix(name)
-    if found is None and not known and _LIST.publicsuffix(name) is None:
+    found = _suffixes().privatesuffix(name)
+    if found is None and not known and _suffixes().publicsuffix(name) is None:
         return ".".join(name.split(".")[-2:])  # a suffix that the list does not know
     return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
+
+import orjson
 
 from streams.contracts.registry import AccountRow, InstitutionRow, RelayRow, ResellerRow, Row, SenderRow
 
@@ -31,7 +32,7 @@ def _load() -> tuple[dict[int, str], str]:
     """Code point → prototype, and a hash of the data. The package ships the Unicode consortium's confusables."""
     raw = (resources.files("confusable_homoglyphs") / "confusables.json").read_bytes()
     table: dict[int, str] = {}
-    for char, alike in json.loads(raw).items():
+    for char, alike in orjson.loads(raw).items():
         if len(char) == 1:
             best = min([char, *(a["c"] for a in alike if len(a["c"]) == 1)], key=_rank)
             folded = best.casefold()

@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 from streams.pipeline.errors import RestartNeeded
 from streams.pipeline.replicator import no_crash
 from streams.pipeline.settings import Config, Connection, replica_consumer
-from streams.pipeline.topics import describe
+from streams.pipeline.topics import describe, find_leaders
 from streams.pipeline.watch import TopicWatch
 from streams.replica.recents import Place, Taken
 from streams.replica.recents_rocks import RocksRecents
@@ -69,6 +69,7 @@ class Following:
                 self._wipe(entity, "recreated")
         self.store.stamp(self._ids)
         self._consumer = self._make_consumer(replica_consumer(self._connection, self._name))
+        find_leaders(self._consumer, self._entity_of)
         self._assign([("outcomes", p) for p in range(self._counts["outcomes"])])
 
     def assigned(self, partitions: Iterable[int]) -> None:

@@ -14,7 +14,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from streams.pipeline.errors import AbortNeeded, RestartNeeded, kafka_error
 from streams.pipeline.progress import ProgressWriter
 from streams.pipeline.settings import Config, Connection, replica_consumer
-from streams.pipeline.topics import DELETE_RETENTION_MS, describe
+from streams.pipeline.topics import DELETE_RETENTION_MS, describe, find_leaders
 from streams.pipeline.watch import TopicWatch
 from streams.replica.base import Replica
 from streams.replica.changes import Applied, Change, Entity
@@ -98,6 +98,7 @@ class Replicator:
         self._ids = {entity: topic_id for entity, (topic_id, _) in described.items()}
         self._places = [(e, p) for e in self.entities for p in range(described[e][1])]
         self._consumer = self._make_consumer(replica_consumer(self._connection, self._name))
+        find_leaders(self._consumer, self._entity_of)
         if self.replica.next_offsets():
             if not self.replica.usable(self._ids, self._clock_ms(), self._max_age_ms):
                 self._rebuild("layout" if self.replica.layout_differs else "stale")

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from streams.contracts.topics import DAY_MS, TOPICS, Group, Topic
-from streams.pipeline.errors import TopicError, kafka_error
+from streams.pipeline.errors import RestartNeeded, TopicError, kafka_error
 from streams.pipeline.settings import Connection
 
 #: How long a compacted topic keeps a tombstone. A replica that slept longer than half of it is built again.
@@ -132,3 +132,16 @@ def describe(connection: Connection, entities: Iterable[str]) -> dict[str, tuple
             raise TopicError(f"{name} can't be read. {hint}") from exception
         found[names[name]] = (str(description.topic_id), len(description.partitions))
     return found
+
+
+def find_leaders(consumer: Consumer, topics: Iterable[str]) -> None:
+    """Have a consumer know who leads these topics' partitions before they are assigned to it by hand.
+
+    librdkafka looks for the leader of a topic that it meets in an assignment half a second apart, a restart waited for
+    more than a second. Raises RestartNeeded when Kafka can't be reached.
+    """
+    for name in topics:
+        try:
+            consumer.list_topics(name, _TIMEOUT_S)
+        except KafkaException as exception:
+            raise RestartNeeded(f"nobody says who leads {name}: {kafka_error(exception).str()}") from exception

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -18,9 +19,10 @@ from streams.contracts.reputation import SanctionEntry, SanctionRow
 from streams.contracts.topics import Group
 from streams.pipeline.errors import TopicError
 from streams.pipeline.replicator import Replicator
-from streams.pipeline.settings import Connection
+from streams.pipeline.settings import Config, Connection
 from streams.pipeline.topics import create_topics, plan
 from streams.replica import Applied, MemoryReplica, Replica, RocksReplica, rocks
+from streams.replica.changes import Entity
 from streams.telemetry.metrics import read as metric
 from tests.pipeline.toy import create, produce, read, until
 
@@ -231,3 +233,37 @@ def test_topics_are_created_once(kafka: str, topics: str) -> None:
     assert create_topics(connection, counts) == []
     with pytest.raises(TopicError, match="Partition counts differ"):
         create_topics(connection, {**counts, "messages": 3})
+
+
+class Noted(Consumer):
+    """Notes what it is asked, in order."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.asked: list[str] = []
+
+    def list_topics(self, *args: Any, **kwargs: Any) -> Any:
+        self.asked.append(args[0])
+        return super().list_topics(*args, **kwargs)
+
+    def assign(self, *args: Any, **kwargs: Any) -> None:
+        self.asked.append("assign")
+        super().assign(*args, **kwargs)
+
+
+def test_leaders_are_asked_for_before_partitions_are_assigned(kafka: str, topics: str) -> None:
+    """A gate that is started again would wait a second and more for those of topics that hold nothing."""
+    create(kafka, topics, registry=2, sanctions=1)
+    for entity in ("registry", "sanctions"):  # a topic just created may not be seen yet
+        produce(kafka, f"{topics}.{entity}.v1", [(0, "sender:0", row("sender:0"))])
+    made: list[Noted] = []
+
+    def make(config: Config) -> Noted:
+        made.append(Noted(config))
+        return made[-1]
+
+    entities: tuple[Entity, ...] = ("registry", "sanctions")
+    replicator = Replicator(Connection(kafka, f"{topics}."), "r-0", MemoryReplica(), entities, make_consumer=make)
+    replicator.open()
+    replicator.close()
+    assert made[0].asked == [f"{topics}.registry.v1", f"{topics}.sanctions.v1", "assign"]

@@ -36,7 +36,12 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     life_s = (0.5 * bed.slack, 1.5 * bed.slack)
     faults = Faults(life_s=life_s, swallow=0.15, silence_s=_SILENCE_S, seed=seed)
     with (
-        LocalBroker(port=port, max_seconds=_MAX_SECONDS[long], extra=proxied(port, controller, inner, outer)) as broker,
+        LocalBroker(
+            port=port,
+            data_dir=bed.directory / "kafka",
+            max_seconds=_MAX_SECONDS[long],
+            extra=proxied(port, controller, inner, outer),
+        ) as broker,
         Proxy(inner, faults, port=outer, max_seconds=_MAX_SECONDS[long]) as proxy,
         Bed(
             broker.bootstrap,
