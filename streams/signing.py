@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -149,7 +149,7 @@ def private_key(file: Path) -> PrivateKey:
     """A signing key from PEM (PKCS #8, not encrypted). Raises ConfigError."""
     try:
         found = load_pem_private_key(_read(file), None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"{file} holds no private key in PEM: make one with dualblock evidence keygen.") from error
     if not isinstance(found, PrivateKey):
         raise ConfigError(f"{file} holds a key of another kind: an Ed25519 key is needed.")
@@ -160,7 +160,7 @@ def public_key(file: Path) -> PublicKey:
     """A public key from PEM. Raises ConfigError."""
     try:
         found = load_pem_public_key(_read(file))
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"{file} holds no public key in PEM: ask its owner for one.") from error
     if not isinstance(found, PublicKey):
         raise ConfigError(f"{file} holds a key of another kind: an Ed25519 key is needed.")
