@@ -108,10 +108,17 @@ NAMESPACE = "dualblock"
 _COUNTERS: dict[str, Counter] = {n: Counter(n, n, _LABELS[n], namespace=NAMESPACE) for n in get_args(CounterName)}
 _GAUGES: dict[str, Gauge] = {n: Gauge(n, n, _LABELS[n], namespace=NAMESPACE) for n in get_args(GaugeName)}
 
+#: Counters by name and labels: to look one up costs the library more than to count.
+_HELD: dict[tuple[object, ...], Counter] = {}
+
 
 def count(name: CounterName, value: float = 1, **labels: str) -> None:
     """Add to a counter. Raises ValueError when the labels are not those of the name."""
-    _COUNTERS[name].labels(**labels).inc(value)
+    key = (name, *labels.items())
+    held = _HELD.get(key)
+    if held is None:
+        held = _HELD[key] = _COUNTERS[name].labels(**labels)
+    held.inc(value)
 
 
 def gauge(name: GaugeName, value: float, **labels: str) -> None:

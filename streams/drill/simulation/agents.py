@@ -292,6 +292,8 @@ class AgentWorker:
             return []
         found = []
         for place, position in self._positions.items():
+            if not self.log.grown(place, position):
+                continue
             records, after = self.log.read(place, position, 1)
             if records:
                 found.append((place, records[0], after))

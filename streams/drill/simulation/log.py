@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -55,7 +56,7 @@ class Log:
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._counts = counts
-        self._partitions: dict[Place, list[Record | None]] = {}  # None: compacted away
+        self._partitions: dict[Place, list[Record | None]] = defaultdict(list)  # None: compacted away
         self._dropped: dict[Place, dict[int, Record]] = {}
         self.offsets: dict[tuple[str, str, int], tuple[int, str]] = {}
         self._open: dict[str, Transaction] = {}  # by transactional id
@@ -74,10 +75,7 @@ class Log:
 
     def partition(self, place: Place) -> list[Record | None]:
         """The raw partition."""
-        found = self._partitions.get(place)
-        if found is None:
-            found = self._partitions[place] = []
-        return found
+        return self._partitions[place]
 
     def append(
         self, entity: str, key: bytes | None, value: bytes | None, partition: int | None = None,
@@ -96,7 +94,7 @@ class Log:
 
     def read(self, place: Place, position: int, limit: int) -> tuple[list[Record], int]:
         """Committed records from `position` on, and the position behind them; stops before an open transaction."""
-        records = self.partition(place)
+        records = self._partitions[place]
         found: list[Record] = []
         end = len(records)
         while position < end and len(found) < limit:
@@ -122,7 +120,7 @@ class Log:
 
     def stable_end(self, place: Place) -> int:
         """Where a reader of committed records stands at the end."""
-        end = len(self.partition(place))
+        end = len(self._partitions[place])
         for tx in self._open.values():
             end = min(end, tx.firsts.get(place, end))
         return end
@@ -183,7 +181,11 @@ class Log:
 
     def open_names(self) -> list[str]:
         """Transactional ids with an open transaction."""
-        return sorted(self._open)
+        return sorted(self._open) if self._open else []
+
+    def grown(self, place: Place, position: int) -> bool:
+        """Whether anything stands from a position on, visible or not."""
+        return len(self._partitions[place]) > position
 
     def settle_offsets(self, group: str, places: Iterable[Place], asking: str) -> None:
         """Offsets that another's open transaction holds are not stable: who asks waits until it has timed out."""

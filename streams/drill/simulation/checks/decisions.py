@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,14 +20,15 @@ from streams.engine.intake import InvalidEvent, read_message
 if TYPE_CHECKING:
     from streams.drill.simulation.schedule import Played
 
-_DECODER = msgspec.json.Decoder(Decision)
+#: Several checks read them; what is read is frozen.
+_decode = lru_cache(maxsize=1 << 10)(msgspec.json.Decoder(Decision).decode)
 _encode = encoder().encode
 Source = tuple[int, int]
 
 
 def decisions(played: Played) -> list[tuple[int, int, Decision]]:
     """(partition, offset, decision) of every committed one."""
-    return [(p, r.offset, _DECODER.decode(r.value or b"")) for p, r in played.cluster.log.every("decisions")]
+    return [(p, r.offset, _decode(r.value or b"")) for p, r in played.cluster.log.every("decisions")]
 
 
 def check(played: Played) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,7 +18,7 @@ from streams.engine.subjects import clear_subjects
 if TYPE_CHECKING:
     from streams.drill.simulation.schedule import Played
 
-_DECODER = msgspec.json.Decoder(Traffic)
+_decode = lru_cache(maxsize=1 << 11)(msgspec.json.Decoder(Traffic).decode)
 
 
 def delivered(played: Played) -> Counter[tuple[str, int]]:
@@ -34,7 +35,7 @@ def delivered(played: Played) -> Counter[tuple[str, int]]:
 
 def traffic(played: Played) -> list[tuple[int, Traffic]]:
     """(partition, delta or watermark) of all that was committed."""
-    return [(p, _DECODER.decode(r.value or b"")) for p, r in played.cluster.log.every("traffic")]
+    return [(p, _decode(r.value or b"")) for p, r in played.cluster.log.every("traffic")]
 
 
 def prompt(played: Played) -> None:
