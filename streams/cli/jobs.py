@@ -112,10 +112,17 @@ def _row(connection: Connection, key: str) -> JobRow | None:
 
 def _listed(file: Path) -> tuple[str, ...]:
     """The list as it is bound. Raises InputError."""
+    from streams.contracts.jobs import MAX_RECIPIENTS
+
     digits = {line.strip().removeprefix("+") for line in _read(file).splitlines() if line.strip()}
     wrong = next((one for one in digits if not (one.isascii() and one.isdigit() and 7 <= len(one) <= 15)), None)
     if wrong is not None or not digits:
         raise InputError(f"{file}: one recipient in a line, as E.164 such as +821055501234; {wrong!r} is none.")
+    if len(digits) > MAX_RECIPIENTS:
+        raise InputError(
+            f"{file} names {len(digits)} recipients, and a job binds {MAX_RECIPIENTS} at most: split the list into "
+            f"{-(-len(digits) // MAX_RECIPIENTS)} jobs, each with an id and an assertion of its own."
+        )
     return tuple(sorted(digits))
 
 

@@ -34,6 +34,13 @@ def test_what_is_no_list_is_refused(lines: tuple[str, ...], tmp_path: Path) -> N
     assert (said.code, "recipients" in said.err) == (2, True)
 
 
+@pytest.mark.parametrize(("many", "code"), [(50_000, 0), (50_001, 2), (100_001, 2)])
+def test_a_list_that_is_too_long_for_one_job_says_into_how_many(many: int, code: int, tmp_path: Path) -> None:
+    said = dualblock("jobs", "bind", listed(tmp_path, *(str(8210_0000_0000 + n) for n in range(many))))
+    assert said.code == code
+    assert not code or f"{many} recipients" in said.err and f"into {many // 50_000 + 1} jobs" in said.err
+
+
 def test_submit_and_show(kafka: str, tmp_path: Path) -> None:
     held = cluster(kafka, f"test-{uuid.uuid4().hex[:12]}", str(tmp_path / "state"))
     recipients, signed = listed(tmp_path, OTHER, ME), tmp_path / "assertion"
