@@ -95,6 +95,8 @@ def create_topics(
             error = kafka_error(exception)
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
                 raise TopicError(f"{name} could not be created: {error.str()}") from exception
+        except TimeoutError as error:
+            raise TopicError(f"{name} could not be created: Kafka did not answer in time; try again.") from error
     _seen(admin, {p.name for p in wanted})
     return wanted
 
@@ -130,6 +132,8 @@ def describe(connection: Connection, entities: Iterable[str]) -> dict[str, tuple
             missing = error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
             hint = "It does not exist: create the topics first." if missing else f"Kafka says: {error.str()}"
             raise TopicError(f"{name} can't be read. {hint}") from exception
+        except TimeoutError as error:
+            raise TopicError(f"{name} can't be read: Kafka did not answer in time; try again.") from error
         found[names[name]] = (str(description.topic_id), len(description.partitions))
     return found
 

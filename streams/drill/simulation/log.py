@@ -30,7 +30,7 @@ class Transaction:
 
 
 class Record(NamedTuple):
-    """A record in a partition. control: a transaction marker, which no reader sees."""
+    """A record in a partition. control: a transaction marker, which no reader sees. at: grows over all topics."""
 
     offset: int
     key: bytes | None
@@ -38,6 +38,7 @@ class Record(NamedTuple):
     headers: Headers = ()
     tx: Transaction | None = None
     control: bool = False
+    at: int = 0
 
     @property
     def visible(self) -> bool:
@@ -85,7 +86,7 @@ class Log:
         place = (entity, partition_of(key or b"", self.count(entity)) if partition is None else partition)
         records = self.partition(place)
         self.version += 1
-        records.append(Record(len(records), key, value, headers, tx))
+        records.append(Record(len(records), key, value, headers, tx, False, self.version))
         if tx is not None:
             tx.firsts.setdefault(place, len(records) - 1)
             if entity == "progress" and value is not None:

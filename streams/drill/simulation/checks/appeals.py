@@ -23,6 +23,7 @@ _FINDING = msgspec.json.Decoder(Finding)
 _NOTICE = msgspec.json.Decoder(Notice)
 _REVIEW = msgspec.json.Decoder(Review)
 _CLOSED = msgspec.json.Decoder(Closed)
+_ROW = msgspec.json.Decoder(SanctionRow)
 
 
 class Heard(NamedTuple):
@@ -78,15 +79,25 @@ def check(played: Played, rows: dict[str, SanctionRow], heard: Heard) -> None:
 
 
 def _overdue(log: Log, rows: dict[str, SanctionRow]) -> dict[str, Notice]:
-    """What must have been said to be overdue: due in an epoch that its own partition was told is closed."""
-    closed: dict[int, int] = {}
-    for partition, record in log.every("epochs"):
-        closed[partition] = max(closed.get(partition, 0), _CLOSED.decode(record.value or b"").epoch)
-    where = {(record.key or b"").decode(): partition for partition, record in log.every("sanctions")}
+    """What must have been said to be overdue: due in an epoch that its own partition was told is closed, after the
+    appeal stood there. One that is filed later than that is said with the next epoch."""
+    closed = [(p, record.at, _CLOSED.decode(record.value or b"").epoch) for p, record in log.every("epochs")]
     found: dict[str, Notice] = {}
     for subject, row in rows.items():
         for entry, appeal in open_appeals(row):
-            if appeal.decide_by_ms <= (closed.get(where[subject], 0) + 1) * EPOCH_MS:
+            where, since = _stands(log, subject, appeal.appeal_id)
+            through = max((epoch for p, at, epoch in closed if p == where and at > since), default=0)
+            if appeal.decide_by_ms <= (through + 1) * EPOCH_MS:
                 notice = overdue(subject, entry, appeal)
                 found[notice.notice_id] = notice
     return found
+
+
+def _stands(log: Log, subject: str, appeal_id: str) -> tuple[int, int]:
+    """In which partition of `sanctions` an appeal that is open stands, and since when."""
+    for partition, record in log.every("sanctions"):
+        if record.key == subject.encode():
+            row = _ROW.decode(record.value or b"")
+            if any(appeal.appeal_id == appeal_id for _, appeal in open_appeals(row)):
+                return partition, record.at
+    raise Broken(f"appeals: {appeal_id} of {subject} stands nowhere")
