@@ -25,8 +25,6 @@ from streams.config import DEMO_KEYS, Partitions
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Progress
 from streams.contracts.feeds import RegistryValue, key_of
-from streams.contracts.policy import PolicyRow
-from streams.contracts.reputation import SanctionRow
 from streams.contracts.topics import Group
 from streams.drill.feeder import Feeder, close, producer
 from streams.drill.oracle import STALE_AFTER_MS, Oracle
@@ -146,6 +144,8 @@ class Bed:
                 self.send("feeds", key_of(value), value, partition)
             else:
                 self.publish(Changed("registry", key_of(value), value, 0), partition)
+        for change in self.world.beside:
+            self.publish(change)
         self.flush()
 
     def publish(self, change: Changed, partition: int = -1, *, raw: bytes | None = None) -> None:
@@ -153,13 +153,14 @@ class Bed:
         raw: the row's bytes, when they are not ours."""
         with self._publishing:
             for entity in (change.entity, f"{change.entity}.history"):
-                self.send(entity, change.key, change.value if raw is None else raw, partition)
+                for key, value in ((change.key, change.value if raw is None else raw), *change.also):
+                    self.send(entity, key, value, partition)
 
     def send(
         self,
         entity: str,
         key: str,
-        value: RegistryValue | SanctionRow | PolicyRow | msgspec.Struct | bytes,
+        value: msgspec.Struct | bytes,
         partition: int = -1,
     ) -> None:
         """One record to an entity's topic, keyed as all are; `flush` waits for it."""
@@ -305,7 +306,10 @@ class Bed:
         return found
 
     def feed_change(self, change: Changed) -> None:
-        """A registry row's news, the way that a feed brings them."""
+        """A registry row's news, the way that a feed brings them; other rows as their writers leave them."""
+        if change.entity != "registry":
+            self.publish(change)
+            return
         row = change.value
         self.send("feeds", change.key, msgspec.structs.replace(row, timeline=row.timeline[-1:]))  # type: ignore[union-attr]  # a timeline row
 

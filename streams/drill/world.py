@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from streams.contracts.base import Entry
+from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
 from streams.contracts.feeds import Beat, Heartbeat, Manifest, RegistryValue
+from streams.contracts.jobs import JobRow
 from streams.contracts.messages import Content, Message, Route, Sender
 from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.registry import (
@@ -17,6 +19,7 @@ from streams.contracts.registry import (
     AccountRow,
     BlockRow,
     BlockStates,
+    KeyRow,
     NumberEntry,
     NumberRow,
     RelayEntry,
@@ -28,47 +31,66 @@ from streams.contracts.registry import (
     SenderRow,
 )
 from streams.contracts.reputation import SanctionEntry, SanctionRow
+from streams.drill.beside import BULK_ACCOUNT, PartnerList, job_of, jobs
 from streams.engine.blocks import encode
 
 SENDERS, PEOPLE, ACCOUNTS, RELAYS = 40, 60, 12, 4
 DAY_MS = 86_400_000
+LIST_EVERY = 27  # changes; of those that would be a sanction
 AHEAD_MS = 2500  # how far ahead of its recording a change counts
 _FEEDS: dict[str, tuple[str, ...]] = {
     "kr-number-status": ("kr:mobile", "kr:fixed"),
     "kr-service-status": ("kr:service",),
     "kr-sender-registry": ("kr:sender",),
     "kr-certification": ("kr:relay", "kr:reseller", "kr:account"),
+    "kr-bulk-jobs": ("kr:job",),
 }
 
 
-class Changed(NamedTuple):
-    """A change to publish: the whole row as its writer would leave it. from_ms: from when on it counts."""
+Value = RegistryValue | SanctionRow | PolicyRow | BlacklistRow | BlacklistManifest | JobRow
 
-    entity: Literal["registry", "sanctions", "policy"]
+
+class Changed(NamedTuple):
+    """A change to publish: the whole row as its writer would leave it. from_ms: from when on it counts. also: further
+    rows of the same change, by key."""
+
+    entity: Literal["registry", "sanctions", "policy", "blacklists", "jobs"]
     key: str
-    value: RegistryValue | SanctionRow | PolicyRow
+    value: Value
     from_ms: int
+    also: tuple[tuple[str, Value], ...] = ()
 
 
 class World:
     """Rows and traffic of one scenario. started_ms: wall clock; every row was recorded a day before. scale: how many
-    times the rows (at most 100)."""
+    times the rows (at most 100). beside: what stands beside the registry from the start, a partner's list and bulk
+    sends."""
 
     def __init__(self, seed: int, started_ms: int, *, epoch_ms: int = 2000, scale: int = 1) -> None:
         self.started_ms = started_ms
         self._senders, self._people, self._accounts = SENDERS * scale, PEOPLE * scale, ACCOUNTS * scale
-        self._random, self._traffic = Random(seed), Random(seed + 1)
+        self._random, self._traffic, self._bulk = Random(seed), Random(seed + 1), Random(seed + 2)
         self._before_ms = started_ms - DAY_MS
+        pack = {"epoch_ms": epoch_ms, "orders": {"unsigned": ["carrier", "regulator"]}}
         self.policy = PolicyRow(
             jurisdiction="kr",
-            timeline=(PolicyEntry(profile="enforce", pack={"epoch_ms": epoch_ms}, recorded_at_ms=self._before_ms),),
+            timeline=(PolicyEntry(profile="enforce", pack=pack, recorded_at_ms=self._before_ms),),
         )
-        self.rows: dict[str, SenderRow | AccountRow | RelayRow | ResellerRow | NumberRow] = {}
+        self.rows: dict[str, SenderRow | AccountRow | RelayRow | ResellerRow | NumberRow | KeyRow] = {}
         self.sanctioned: dict[str, SanctionRow] = {}
+        self._partner = PartnerList(seed, [f"kr:1588{n:04d}" for n in range(1, self._senders, 3)])
+        self._key, announced = jobs(self._before_ms)
+        self.beside = [
+            self._listed(self._before_ms, self._before_ms), *(Changed("jobs", job.key, job, 0) for job in announced)
+        ]  # fmt: skip
         for row in self._first():
             self.rows[row.key] = row
 
-    def _first(self) -> list[SenderRow | AccountRow | RelayRow | ResellerRow | NumberRow]:
+    def _listed(self, now_ms: int, from_ms: int) -> Changed:
+        (key, value), *also = self._partner.next(now_ms, from_ms)
+        return Changed("blacklists", key, value, from_ms, tuple(also))
+
+    def _first(self) -> list[SenderRow | AccountRow | RelayRow | ResellerRow | NumberRow | KeyRow]:
         at = self._before_ms
         relays = [RelayRow(key=f"relay:relay-{n}", timeline=(RelayEntry(recorded_at_ms=at),)) for n in range(RELAYS)]
         resellers = [
@@ -78,7 +100,14 @@ class World:
         accounts = [
             AccountRow(
                 key=f"account:acct-{n}",
-                timeline=(AccountEntry(recorded_at_ms=at, reseller=f"reseller-{n % RELAYS}", owner=f"org:{n}"),),
+                timeline=(
+                    AccountEntry(
+                        recorded_at_ms=at,
+                        reseller=f"reseller-{n % RELAYS}",
+                        owner=f"org:{n}",
+                        requires_job=f"acct-{n}" == BULK_ACCOUNT,
+                    ),
+                ),
             )
             for n in range(self._accounts)
         ]
@@ -101,7 +130,7 @@ class World:
             )
             for n in range(0, self._people, 3)
         ]  # fmt: skip
-        return [*relays, *resellers, *accounts, *senders, *numbers]
+        return [*relays, *resellers, *accounts, *senders, *numbers, self._key]
 
     def blocks(self) -> list[BlockRow]:
         """Every tenth subscriber's number is terminated."""
@@ -132,6 +161,9 @@ class World:
         relay = n % RELAYS if draw.random() < 0.95 else draw.randrange(RELAYS)
         address = f"0105550{n:04d}" if phone else f"1588{n:04d}"
         account = n % self._accounts
+        recipient, job = f"8210555{draw.randrange(100_000):05d}", None
+        if not phone and f"acct-{account}" == BULK_ACCOUNT:
+            job, recipient = job_of(self._bulk)
         return Message(
             event_id=f"drill-{number:08d}",
             producer="smsc1",
@@ -142,7 +174,8 @@ class World:
             traffic_class="p2p" if phone else "a2p",
             sender=Sender(address=address),
             origin_number=address if phone else None,
-            recipient=f"8210555{draw.randrange(100_000):05d}",
+            recipient=recipient,
+            job_id=job,
             route=Route()
             if phone
             else Route(
@@ -152,8 +185,10 @@ class World:
         )
 
     def change(self, number: int, now_ms: int) -> Changed:
-        """The next change of the control plane, recorded now: a sender, an account, a number or a sanction."""
+        """The next change of the control plane, recorded now: a sender, an account, a number, a sanction or a list."""
         from_ms, draw = now_ms + AHEAD_MS, self._random
+        if number % LIST_EVERY == LIST_EVERY - 1 and self._partner.newer(now_ms):
+            return self._listed(now_ms, from_ms)
         if number % 3 == 2:
             return self.sanction(draw.choice(self._subjects()), number, now_ms, from_ms)
         key = draw.choice([key for key in self.rows if key.startswith(("sender:", "account:", "number:"))])

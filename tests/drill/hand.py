@@ -11,7 +11,7 @@ from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision, Observed
 from streams.contracts.messages import Message
 from streams.drill.oracle import Findings, Oracle
-from streams.drill.world import World
+from streams.drill.world import Changed, World
 from streams.engine.decide import Decider
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
@@ -40,6 +40,13 @@ class Hand:
         self.put("policy", "kr", self.world.policy, START_MS - 1)
         for row in [*self.world.blocks(), *self.world.rows.values()]:
             self.put("registry", row.key, row, START_MS - 1)
+        for change in self.world.beside:
+            self.change(change, START_MS - 1)
+
+    def change(self, change: Changed, append_ms: int) -> None:
+        """A change of the world, as its writer would leave it."""
+        for key, value in ((change.key, change.value), *change.also):
+            self.put(change.entity, key, value, append_ms)
 
     def put(self, entity: Entity, key: str, value: msgspec.Struct, append_ms: int, *, replicated: bool = True) -> None:
         """A row on the history topic; in the gate's replica, too, unless it has not come there."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from streams.contracts.registry import BlockRow
 from streams.contracts.reports import Directive
-from streams.contracts.reputation import SanctionRow
+from streams.contracts.reputation import SanctionEntry, SanctionRow
 from streams.drill.bed import Bed
 from streams.drill.imports import Import, compare_import
 from streams.drill.lateness import Change, Steps, lateness
@@ -18,12 +18,15 @@ from streams.drill.processes import Worker, now_ms
 from streams.drill.replicas import differences
 from streams.drill.report import ScenarioReport
 from streams.drill.world import Changed, World
+from streams.engine.owners import EXPELLED
 from streams.pipeline.gate import ENTITIES
 from streams.replica.changes import Entity, decode
 
 KILLS = True
 CHANGES_PER_S = 200.0
 READABLE_P99_MS = 1000.0
+#: So many expulsions make their figure say something.
+_EXPULSIONS = 10
 _ROAD = (("registrar", "feeds"), ("directives", "directives"), ("sanctions", "findings"))
 _TURNS = (
     "gate:after-flush", "agents:sanctions:after-table-write", "gate:random", "agents:sanctions:after-send",
@@ -67,10 +70,12 @@ def _publish(bed: Bed, change: Changed) -> None:
     row = change.value
     if isinstance(row, SanctionRow):
         entry = row.timeline[-1]
-        act: Literal["expel", "suspend"] = "expel" if row.subject.startswith("reseller:") else "suspend"
+        out = row.subject.startswith("reseller:")
+        act: Literal["expel", "suspend"] = "expel" if out else "suspend"
         order = Directive(
             reference=entry.sanction_id, subject=row.subject, act=act, from_ms=entry.from_ms,
-            to_ms=entry.to_ms, recorded_at_ms=entry.recorded_at_ms, version=entry.version, authority="carrier",
+            to_ms=entry.to_ms, recorded_at_ms=entry.recorded_at_ms, version=entry.version,
+            authority="regulator" if out else "carrier",
         )  # fmt: skip
         bed.send("directives", order.reference, order)
     else:
@@ -91,6 +96,7 @@ def _kill(bed: Bed, worker: Worker, point: str, random: Random) -> None:
 def _late(bed: Bed, report: ScenarioReport) -> None:
     """Only what is news: rows written since the load began."""
     found: list[Change] = []
+    expelled: list[Change] = []
     entities: tuple[Entity, ...] = ("registry", "sanctions")
     for entity in entities:
         for record in bed.read(entity):
@@ -99,15 +105,23 @@ def _late(bed: Bed, report: ScenarioReport) -> None:
             newest = max(entries, key=lambda entry: entry.recorded_at_ms, default=None)
             if newest is not None and newest.recorded_at_ms >= bed.world.started_ms:
                 found.append(Change(entity, record.partition, record.offset, record.append_ms, newest.from_ms))
+                if isinstance(newest, SanctionEntry) and newest.reason == EXPELLED:
+                    expelled.append(found[-1])
     kills = {
         f"replica/gate-{name}": [kill.at_ms for kill in bed.kills if kill.instance == name] for name in ("g0", "g1")
     }
-    measured = lateness(found, Steps(bed.read("progress"), bed.prefix), kills)
+    steps = Steps(bed.read("progress"), bed.prefix)
+    measured, out = lateness(found, steps, kills), lateness(expelled, steps, kills)
     report.late = measured.late
     report.figures |= {"changes": measured.changes, "readable_p99_ms": measured.p99_ms}
+    report.figures |= {"expulsions": out.changes, "expulsion_readable_p99_ms": out.p99_ms}
     report.expect(measured.changes > 1000, f"only {measured.changes} changes went through")
     report.expect(
         measured.p99_ms <= READABLE_P99_MS * bed.slack, f"a change took {measured.p99_ms:g} ms to every replica (p99)"
+    )
+    report.expect(out.changes >= _EXPULSIONS, f"vacuous: only {out.changes} expulsions went through")
+    report.expect(
+        out.p99_ms <= READABLE_P99_MS * bed.slack, f"an expulsion took {out.p99_ms:g} ms to every replica (p99)"
     )
 
 

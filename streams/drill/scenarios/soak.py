@@ -78,8 +78,8 @@ def _capacity(bed: Bed, counting: Counting) -> float:
 
 
 def _publish(bed: Bed, change: Changed) -> None:
-    """Registry rows through the registrar; sanctions are the agents'."""
-    if change.entity == "registry":
+    """Registry rows through the registrar, lists as they are imported; sanctions are the agents'."""
+    if change.entity != "sanctions":
         bed.feed_change(change)
 
 
