@@ -69,6 +69,7 @@ def backtest(
     ] = None,
     orders: Annotated[list[str] | None, typer.Option(help="From files: the carrier's own.", metavar=_FILE)] = None,
     appeals: Annotated[list[str] | None, typer.Option(help="From files: appeals.", metavar=_FILE)] = None,
+    releases: Annotated[list[str] | None, typer.Option(help="From files: releases.", metavar=_FILE)] = None,
     jobs: Annotated[list[str] | None, typer.Option(help="From files: announced bulk sends.", metavar=_FILE)] = None,
     settings: Annotated[list[str] | None, typer.Option(help="From files: recipients' requests.", metavar=_FILE)] = None,
     blacklists: Annotated[list[str] | None, typer.Option(help="From files: partners' lists.", metavar=_FILE)] = None,
@@ -106,7 +107,7 @@ def backtest(
     files = {
         "messages": messages, "registry": today_registry, "policy": today_policy, "reports": reports,
         "directives": directives, "orders": orders, "appeals": appeals, "settings": settings, "jobs": jobs,
-        "blacklists": blacklists,
+        "blacklists": blacklists, "releases": releases,
     }  # fmt: skip
     given = {name: tuple(names) for name, names in files.items() if names}
     if origin != "files" and set(given) - ({"policy"} if origin == "lake" else set()):

@@ -31,6 +31,9 @@ def replay(
         list[str] | None, typer.Option(help="Orders of the carrier's people, as findings.", metavar=_FILE)
     ] = None,
     appeals: Annotated[list[str] | None, typer.Option(help="Appeals filed and decided.", metavar=_FILE)] = None,
+    releases: Annotated[
+        list[str] | None, typer.Option(help="What recipients released, and decisions on it.", metavar=_FILE)
+    ] = None,
     policy: Annotated[
         list[str] | None, typer.Option(help="Policies. Without one all is allowed and observed.", metavar=_FILE)
     ] = None,
@@ -53,7 +56,7 @@ def replay(
     shell = shell_of(ctx)
     given = {
         "registry": registry, "reports": reports, "directives": directives, "orders": orders, "appeals": appeals,
-        "settings": settings, "jobs": jobs, "blacklists": blacklists, "policy": policy,
+        "releases": releases, "settings": settings, "jobs": jobs, "blacklists": blacklists, "policy": policy,
     }  # fmt: skip
     inputs = Inputs(messages=tuple(messages), **{name: tuple(files or ()) for name, files in given.items()})
     place = jurisdiction_of(shell, jurisdiction)

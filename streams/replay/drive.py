@@ -14,6 +14,7 @@ from streams.contracts.jobs import JobSubmission
 from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
+from streams.contracts.releases import Release
 from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
@@ -23,7 +24,7 @@ from streams.replay.embedded import Embedded
 
 Control = (
     RegistryValue | PolicyRow | ListRow | Directive | Finding | Appeal | Report | SettingsRequest | JobSubmission
-    | BlacklistRow | BlacklistManifest
+    | BlacklistRow | BlacklistManifest | Release
 )  # fmt: skip
 
 
@@ -125,6 +126,8 @@ class Drive:
                 self.embedded.order(record)
             elif isinstance(record, Appeal):
                 self.embedded.appeal(record)
+            elif isinstance(record, Release):
+                self.embedded.release(record)
             elif isinstance(record, Report):
                 self.embedded.report(record)
             elif isinstance(record, BlacklistRow | BlacklistManifest):

@@ -19,10 +19,11 @@ from streams.contracts.ledger import LedgerRow
 from streams.contracts.lists import ListRow
 from streams.contracts.messages import Message
 from streams.contracts.policy import PolicyRow
+from streams.contracts.releases import Release, ReleaseReview
 from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding, SanctionRow, Traffic
 from streams.contracts.settings import SettingsRequest
-from streams.engine import appealing
+from streams.engine import appealing, releasing
 from streams.engine.attribution import attribute, check_times
 from streams.engine.blacklisting import changed_from
 from streams.engine.booking import Books, booked, carried_by, counts_of, month_of
@@ -40,6 +41,7 @@ from streams.engine.pack import Pack
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.registry import counts_from, merge
+from streams.engine.releasing import take as gather
 from streams.engine.settling import settle
 from streams.engine.skeleton import skeletons_of
 from streams.engine.tally import Tally
@@ -57,8 +59,9 @@ class Embedded:
     """One carrier's gate in memory. Records go in by `ingested_at` epoch; `begin` moves to the next one.
 
     sanctions: the rows as the public topic would hold them. findings, late: for the summary. notices: by id, each as it
-    was said last. outcomes: of appeals, for the reporters. joins: reports come as portals make them; False: as they
-    stand on `reports`, after the step `recent`. shapes: whether behaviour is judged, as with `tell_shapes`.
+    was said last. outcomes: of appeals, for the reporters. reviews: what releases opened, by id, as it stands. joins:
+    reports come as portals make them; False: as they stand on `reports`, after the step `recent`. shapes: whether
+    behaviour is judged, as with `tell_shapes`.
     """
 
     policies: Policies
@@ -67,6 +70,7 @@ class Embedded:
     findings: list[Finding] = field(default_factory=list)
     notices: dict[str, Notice] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    reviews: dict[str, ReleaseReview] = field(default_factory=dict)
     late_enforcement: int = 0
     joins: bool = True
     shapes: bool = False
@@ -83,6 +87,7 @@ class Embedded:
         self._sanctions: dict[str, SanctionRow] = {}
         self._orders: dict[str, Orders] = {}
         self._expelled: dict[str, SanctionRow] = {}
+        self._released: dict[str, releasing.Gathered] = {}
         self._appealed: dict[str, SanctionRow] = {}
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
@@ -201,6 +206,16 @@ class Embedded:
         """A filing or a decision. Raises FindingRefused."""
         policy = self.policies.at(self.view, appeal.recorded_at_ms)
         self._found([appealing.finding_of(appeal, policy.pack.epoch_ms)])
+
+    def release(self, release: Release) -> None:
+        """A recipient's release, or a person's decision on a review. Raises ReleaseRefused, FindingRefused."""
+        pack = self.policies.at(self.view, release.recorded_at_ms).pack
+        held, told = gather(self._released.get(release.subject), release, pack)
+        self._released[release.subject] = held
+        self.reviews |= {review.review_id: review for review in told}
+        finding = releasing.finding_of(release, pack)
+        if finding is not None:
+            self._found([finding])
 
     def report(self, report: Report) -> None:
         """A person's report; a report id counts once. Raises ReportRefused.

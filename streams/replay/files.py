@@ -32,13 +32,14 @@ class Inputs:
     jobs: tuple[str, ...] = ()
     orders: tuple[str, ...] = ()
     appeals: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
     policy: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises InputError when a file is missing or stdin is named twice."""
         control = (
-            self.registry, self.reports, self.directives, self.orders, self.appeals, self.settings, self.jobs,
-            self.blacklists, self.policy,
+            self.registry, self.reports, self.directives, self.orders, self.appeals, self.releases, self.settings,
+            self.jobs, self.blacklists, self.policy,
         )  # fmt: skip
         check_files((*control, self.messages))
 
@@ -46,8 +47,9 @@ class Inputs:
         """All control records; broken lines go to `refused`."""
         kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
             ("policy", self.policy), ("registry", self.registry), ("directives", self.directives),
-            ("orders", self.orders), ("appeals", self.appeals), ("settings", self.settings), ("jobs", self.jobs),
-            ("blacklists", self.blacklists), ("reports", self.reports),
+            ("orders", self.orders), ("appeals", self.appeals), ("releases", self.releases),
+            ("settings", self.settings), ("jobs", self.jobs), ("blacklists", self.blacklists),
+            ("reports", self.reports),
         )  # fmt: skip
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]
 

@@ -15,12 +15,15 @@ from streams.contracts.jobs import JobSubmission
 from streams.contracts.lists import ListRow
 from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import BlockRow, Row
+from streams.contracts.releases import Release
 from streams.contracts.reports import Directive, Report
 from streams.contracts.reputation import Finding
 from streams.contracts.settings import SettingsRequest
 from streams.replay.drive import Control, Raw, Refused, Timed
 
-Kind = Literal["registry", "reports", "directives", "orders", "appeals", "settings", "jobs", "blacklists", "policy"]
+Kind = Literal[
+    "registry", "reports", "directives", "orders", "appeals", "releases", "settings", "jobs", "blacklists", "policy"
+]  # fmt: skip
 
 #: No single control record is anywhere near this; a line beyond it is no record.
 MAX_BYTES = 8 << 20
@@ -48,6 +51,7 @@ _SETTINGS = msgspec.json.Decoder(SettingsRequest)
 _JOB = msgspec.json.Decoder(JobSubmission)
 _ORDER = msgspec.json.Decoder(Finding)
 _APPEAL = msgspec.json.Decoder(Appeal)
+_RELEASE = msgspec.json.Decoder(Release)
 _POLICY = msgspec.json.Decoder(PolicyRow)
 _LIST = msgspec.json.Decoder(ListRow)
 
@@ -79,6 +83,7 @@ _DECODE: dict[Kind, Callable[[bytes], Control]] = {
     "blacklists": blacklist_value,
     "orders": _ORDER.decode,
     "appeals": _APPEAL.decode,
+    "releases": _RELEASE.decode,
     "policy": policy_value,
 }
 
@@ -90,7 +95,7 @@ def taken_at(record: Control) -> int:
     """
     if isinstance(record, Report):
         return record.ingested_at_ms
-    if isinstance(record, Directive | Finding | Appeal | SettingsRequest | JobSubmission):
+    if isinstance(record, Directive | Finding | Appeal | Release | SettingsRequest | JobSubmission):
         return record.recorded_at_ms
     if isinstance(record, BlacklistManifest):
         return record.recorded_at_ms
