@@ -65,11 +65,12 @@ def check(played: Played, rows: dict[str, SanctionRow], heard: Heard) -> None:
         first = said.setdefault(notice.notice_id, notice)
         if first != notice and first.reason == notice.reason:  # a longer window may be found later
             raise Broken(f"appeals: two notices under one id: {notice} and {first}")
-    wanted = {**heard.notices, **_overdue(log, rows)}
+    must, may = _overdue(log, rows)
+    wanted = {**heard.notices, **must}
     for name, notice in wanted.items():
         if said.get(name) != notice:
             raise Broken(f"appeals: {said.get(name)} was said, the model has {notice}")
-    late = {name for name, notice in said.items() if notice.kind == "appeal_overdue"} - wanted.keys()
+    late = {name for name, notice in said.items() if notice.kind == "appeal_overdue"} - may
     decided = {(a.appeal_id) for row in rows.values() for e in row.timeline for a in e.appeals if a.outcome is not None}
     if any(said[name].appeal_id not in decided for name in late):
         raise Broken(f"appeals: {late} were said to be overdue and are not")
@@ -78,19 +79,23 @@ def check(played: Played, rows: dict[str, SanctionRow], heard: Heard) -> None:
         raise Broken(f"appeals: reviews are {reviews}, the model has {heard.reviews}")
 
 
-def _overdue(log: Log, rows: dict[str, SanctionRow]) -> dict[str, Notice]:
-    """What must have been said to be overdue: due in an epoch that its own partition was told is closed, after the
-    appeal stood there. One that is filed later than that is said with the next epoch."""
+def _overdue(log: Log, rows: dict[str, SanctionRow]) -> tuple[dict[str, Notice], set[str]]:
+    """What must have been said to be overdue, and the ids of all that may have been: due in an epoch that its own
+    partition was told is closed. It must, if it was told after the appeal stood there: one that is filed later is said
+    with the next epoch."""
     closed = [(p, record.at, _CLOSED.decode(record.value or b"").epoch) for p, record in log.every("epochs")]
-    found: dict[str, Notice] = {}
+    must: dict[str, Notice] = {}
+    may: set[str] = set()
     for subject, row in rows.items():
         for entry, appeal in open_appeals(row):
             where, since = _stands(log, subject, appeal.appeal_id)
-            through = max((epoch for p, at, epoch in closed if p == where and at > since), default=0)
-            if appeal.decide_by_ms <= (through + 1) * EPOCH_MS:
-                notice = overdue(subject, entry, appeal)
-                found[notice.notice_id] = notice
-    return found
+            told = [at for p, at, epoch in closed if p == where and appeal.decide_by_ms <= (epoch + 1) * EPOCH_MS]
+            notice = overdue(subject, entry, appeal)
+            if told:
+                may.add(notice.notice_id)
+            if told and max(told) > since:
+                must[notice.notice_id] = notice
+    return must, may
 
 
 def _stands(log: Log, subject: str, appeal_id: str) -> tuple[int, int]:
