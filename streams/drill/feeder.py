@@ -6,7 +6,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 from confluent_kafka import KafkaError, Message, Producer
 
 from streams.contracts.base import encoder
@@ -14,19 +16,22 @@ from streams.drill.processes import DrillStuck, now_ms
 from streams.drill.world import Changed, World
 from streams.engine.policy import Policies
 from streams.engine.senders import classify
-from streams.pipeline.settings import Connection
+from streams.pipeline.settings import Config, Connection
 
 #: librdkafka says on stderr what it thinks of a broker that is down on purpose: only emergencies.
 QUIET = 2
 _TICK_S = 0.02
 _FLUSH_S = 60.0
+_TOLD_EVERY_MS = 5000
 
 
-def producer(connection: Connection) -> Producer:
-    """An idempotent producer that keys as every other one of the project does."""
+def producer(connection: Connection, told: Callable[[str], None] | None = None) -> Producer:
+    """An idempotent producer that keys as every other of the project does. told: of its statistics, now and then."""
+    telling: Config = {} if told is None else {"statistics.interval.ms": _TOLD_EVERY_MS, "stats_cb": told}
     return Producer(
         {
             **connection.base(),
+            **telling,
             "log_level": QUIET,
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
@@ -43,6 +48,21 @@ def close(producer: Producer, within_s: float) -> int:
         producer.purge()
     producer.close()
     return int(left)
+
+
+def stands(statistics: str) -> str:
+    """Where a producer's records stand, by its own statistics: brokers, idempotence, what waits in each partition."""
+    if not statistics:
+        return "it never said"
+    found: dict[str, Any] = msgspec.json.decode(statistics)
+    brokers = [f"{name} {one['state']}" for name, one in found["brokers"].items()]
+    waiting = [
+        f"{topic}[{number}] of leader {one['leader']} at {one['broker']}: {one['msgq_cnt']}+{one['xmit_msgq_cnt']}"
+        for topic, held in found["topics"].items()
+        for number, one in held["partitions"].items()
+        if one["msgq_cnt"] or one["xmit_msgq_cnt"]
+    ]
+    return "; ".join((*brokers, f"idempotence {found.get('eos', {}).get('idemp_state')}", *waiting))
 
 
 class Feeder:
@@ -72,7 +92,8 @@ class Feeder:
         self._topic, self._world = connection.topic("messages"), world
         self._grammar = policies.default.pack.grammar
         self._rate, self._changes, self._publish = rate, changes, publish
-        self._producer = producer(connection)
+        self._statistics = ""
+        self._producer = producer(connection, self._told)
         self._encode = encoder().encode
         self._failed: list[str] = []
         self._closed = False
@@ -83,6 +104,9 @@ class Feeder:
         """Begin."""
         self._thread.start()
         return self
+
+    def _told(self, statistics: str) -> None:
+        self._statistics = statistics
 
     def _run(self) -> None:
         begun, fed, changed = time.monotonic(), 0, 0
@@ -131,5 +155,7 @@ class Feeder:
         left = close(self._producer, _FLUSH_S)
         self._closed = True
         if left or self._failed:
-            raise DrillStuck(f"{left} events were not acknowledged; {self._failed[:3]}")
+            raise DrillStuck(
+                f"{left} events were not acknowledged; {self._failed[:3]}; the client: {stands(self._statistics)}"
+            )
         return self.sent

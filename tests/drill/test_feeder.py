@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from streams.broker.settings import HOST, free_port
-from streams.drill.feeder import close, producer
+from streams.drill.feeder import close, producer, stands
 from streams.pipeline.settings import Connection
 
 
@@ -21,3 +22,16 @@ def test_closing_does_not_wait_for_what_nobody_takes() -> None:
         raise
     finally:
         pool.shutdown()
+
+
+def test_a_stuck_client_says_where_its_records_stand() -> None:
+    said: list[str] = []
+    gone = producer(Connection(f"{HOST}:{free_port()}", "drill-test."), said.append)
+    gone.produce("drill-test.messages.v1", b"x")
+    until = time.monotonic() + 60
+    while not said and time.monotonic() < until:
+        gone.poll(0.1)
+    close(gone, 0)
+    told = stands(said[0])
+    assert "bootstrap" in told and "idempotence" in told and "drill-test.messages.v1[-1] of leader -1" in told
+    assert stands("") == "it never said"
