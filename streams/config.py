@@ -139,8 +139,8 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     #: Whether gates tell the step `recent` what they delivered; off, no report is joined or found "not received".
     tell_deliveries: bool = True
-    #: Whether gates tell the behaviour agent how accounts and lines send; off, no rule of behaviour is judged.
-    tell_shapes: bool = False
+    #: Whether gates tell the step `behaviour` what accounts and lines send; off, no rule of behaviour is judged.
+    tell_shapes: bool = True
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     security: dict[str, str] = {}
     api: Api = Api()

@@ -97,7 +97,7 @@ def _decide(world: World, decided: Callable[[Any], None], refused: Callable[[Any
     from streams.replay.drive import Drive, Timed, raw_messages
     from streams.replay.files import gate
 
-    held = gate("kr", Keys(*DEMO_KEYS), shapes=True)
+    held = gate("kr", Keys(*DEMO_KEYS))
     drive = Drive(held, decided, refused, [Timed(*taken) for taken in control(world)])
     drive.run(raw_messages(_moving(world.messages, bars, "Deciding", len(world.messages)), encoder().encode))
     return held

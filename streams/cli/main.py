@@ -77,7 +77,7 @@ root.__doc__ = _HELP
 
 for panel, commands in (
     (TRY, (demo.demo, broker.broker, drill.drill)),
-    (RUN, (run.run, run.registrar, run.gate, run.meter, run.recent, run.agents)),
+    (RUN, (run.run, run.registrar, run.gate, run.meter, run.recent, run.behaviour, run.agents)),
     (LOOK, (replay.replay, backtest.backtest, explain.explain, case.case, ledger.ledger, schemas.schemas)),
 ):
     for command in commands:

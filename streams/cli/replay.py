@@ -38,9 +38,6 @@ def replay(
         list[str] | None, typer.Option(help="Policies. Without one all is allowed and observed.", metavar=_FILE)
     ] = None,
     jurisdiction: Annotated[str | None, typer.Option(help="Whose pack: e.g. kr or generic.", metavar="WORD")] = None,
-    shapes: Annotated[
-        bool, typer.Option("--shapes", help="Judge behaviour, too, as gates and agents do with tell_shapes.")
-    ] = False,
     json: Json = False,
 ) -> None:
     """Decide recorded messages without a broker, with registry, reports, directives and policy from files.
@@ -71,7 +68,7 @@ def replay(
             if done % 2000 == 0:
                 status.update(f"Deciding … {done:,} messages")
 
-        summary = run(inputs, out_dir, jurisdiction=place, keys=keys, each=each, shapes=shapes)
+        summary = run(inputs, out_dir, jurisdiction=place, keys=keys, each=each)
     _show(summary, json)
     seconds = time.perf_counter() - started
     say(f"{summary['decisions']:,} decisions in {seconds:.1f} s. Results: {out_dir}")

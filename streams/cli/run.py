@@ -1,4 +1,4 @@
-"""`dualblock run`, and its five parts apart: thin over `streams.service`."""
+"""`dualblock run`, and its six parts apart: thin over `streams.service`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from streams.cli.shell import no, say, shell_of
 if TYPE_CHECKING:
     from streams.service.workers import Role
 
-_ROLES = ("registrar", "gate", "meter", "recent", "agents")
+_ROLES = ("registrar", "gate", "meter", "recent", "behaviour", "agents")
 #: Longer than the workers take to finish a batch, commit and leave.
 _GRACE_S = 30.0
 
 
 def run(ctx: typer.Context) -> None:
-    """Run registrar, gate, meter, recent and agents together on this machine, until Ctrl-C or SIGTERM.
+    """Run registrar, gate, meter, recent, behaviour and agents together on this machine, until Ctrl-C or SIGTERM.
 
     Each is a process of its own. When one ends, the others are stopped and the command ends with 1: a supervisor
     (systemd, compose, Kubernetes) starts it again, and nothing is lost or doubled by that.
     """
     shell = shell_of(ctx)
     settings = shell.settings
-    settings.keys()  # what is wrong is said once, here, and not by each of the five
+    settings.keys()  # what is wrong is said once, here, and not by each of the six
     shell.connection()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -94,6 +94,11 @@ def meter(ctx: typer.Context) -> None:
 def recent(ctx: typer.Context) -> None:
     """Run the step that joins reports to what was delivered, and weighs them. Exactly once."""
     _worker(ctx, "recent")
+
+
+def behaviour(ctx: typer.Context) -> None:
+    """Run the step that judges how accounts and lines send. Exactly once."""
+    _worker(ctx, "behaviour")
 
 
 def agents(ctx: typer.Context) -> None:

@@ -18,7 +18,7 @@ from streams.contracts.releases import Release, ReleaseReview
 from streams.contracts.reports import Directive, Half, Report
 from streams.contracts.reputation import Finding, PairTraffic, SanctionRow, Traffic, Vote
 from streams.contracts.settings import SettingsRequest, SettingsRow
-from streams.contracts.shapes import Shapes
+from streams.contracts.shapes import Sent, Shapes
 from streams.contracts.verify import Verification
 
 DAY_MS = 86_400_000
@@ -86,12 +86,13 @@ TOPICS: tuple[Topic, ...] = (
     _topic("votes", "subject", "delete", "report agent", ("tally agent", "lake"), "reputation", 30),
     _topic("traffic", "subject", "delete", "meter", ("tally agent",), "reputation", 30),
     _topic("pairs", "subject", "delete", "meter", ("breaker agent",), "reputation", 7),
-    _topic("shapes", "subject", "delete", "gate", ("behaviour agent",), "reputation", 7),
+    _topic("sent", "none", "delete", "gate", ("behaviour",), "messages", 7),
+    _topic("shapes", "subject", "compact", "behaviour", ("behaviour",), "messages"),
     _topic("books", "subject/month", "delete", "meter, report agent", ("ledger agent",), "reputation", 30),
     _topic("ledger", "subject/month", "compact", "ledger agent", ("ledger command", "lake"), "reputation"),
     _topic(
         "findings", "subject", "delete",
-        "tally, directive, appeal, breaker, behaviour, release and sanction agents; sanction impose, lift",
+        "behaviour; tally, directive, appeal, breaker, release and sanction agents; sanction impose, lift",
         ("sanction agent", "lake"), "reputation", 30,
     ),
     _topic("sanctions", "subject", "compact", "sanction agent", ("gate",), "reputation"),
@@ -131,7 +132,7 @@ TOPICS: tuple[Topic, ...] = (
     _dead("votes.dead", "tally agent", "reputation"),
     _dead("traffic.dead", "tally agent", "reputation"),
     _dead("pairs.dead", "breaker agent", "reputation"),
-    _dead("shapes.dead", "behaviour agent", "reputation"),
+    _dead("sent.dead", "behaviour", "messages"),
     _dead("findings.dead", "sanction agent", "reputation"),
     _dead("books.dead", "ledger agent", "reputation"),
     _dead("settings.requests.dead", "settings agent", "reputation"),
@@ -155,6 +156,7 @@ RECORDS: dict[str, object] = {
     "votes": Vote,
     "traffic": Traffic,
     "pairs": PairTraffic,
+    "sent": Sent,
     "shapes": Shapes,
     "findings": Finding,
     "sanctions": SanctionRow,

@@ -1,12 +1,18 @@
-"""Behaviour: a subject's shapes, epoch by epoch, and what follows from them. Pure steps over one subject's state.
+"""Behaviour: what a subject sends, epoch by epoch, and what follows from it. Pure steps over one subject's state.
 
-A subject's two newest epochs are open: deltas of them may still come, and what they come to is withdrawn when it no
+Facts wait, unread, until so many have come that a rule could say something (`ahead`), or `WAITING` of them: most
+subjects never send that much in a day, and to look at each epoch of each would be nearly all the work. Looked at, they
+come to the same, however they came.
+
+A subject's two newest epochs are open: more of them may still come, and what they come to is withdrawn when it no
 longer follows. Older ones are settled; what comes late for them is added to the day and judged with the newest. What
 follows from epoch n counts from n + 2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -14,40 +20,21 @@ import msgspec
 from streams.contracts.messages import Leg
 from streams.contracts.reports import Scope
 from streams.contracts.reputation import Finding
-from streams.contracts.shapes import Shape, Shapes
-from streams.engine.deltas import Applied, note
+from streams.contracts.shapes import Fact, Habits, Shape, Shapes
 from streams.engine.epochs import effect_of, start_of
-from streams.engine.ladder import NEVER, sanction_id
+from streams.engine.ladder import sanction_id
 from streams.engine.local import end_of_day
+from streams.engine.pack import Behaviour, Pack
 from streams.engine.policy import Policy
-from streams.engine.shape_rules import DAILY_CAP, RULES, TAKEOVER, Conclusion, Habits, Look, grown
-from streams.engine.shaping import merged
+from streams.engine.shape_rules import DAILY_CAP, NEVER, RULES, TAKEOVER, Conclusion, Look, ahead, grown
+from streams.engine.shaping import merged, summed_up
 from streams.engine.tally import bucket_of
 from streams.engine.telling import TOLD, told_anew
 
-SOURCE = "behaviour"
-
-
-class Facts(msgspec.Struct, frozen=True):
-    """What is known from settled epochs. today: what local day `day` (a number) holds. acted: reason and leg → until
-    when what followed stands, in ms. habits: how it used to send."""
-
-    day: int = NEVER
-    today: dict[Leg, Shape] = {}
-    acted: dict[str, int] = {}
-    habits: dict[Leg, Habits] = {}
-
-
-class Subject(msgspec.Struct, kw_only=True):
-    """The state of one subject; a value of the behaviour agent's table (JSON). Epochs are numbers in epochs of
-    `epoch_ms`. open: the two newest. told: the last findings, for redeliveries. Bounded: see docs/behaviour.md."""
-
-    subject: str
-    epoch_ms: int
-    facts: Facts = Facts()
-    open: dict[int, dict[Leg, Shape]] = {}
-    applied: Applied = {}
-    told: list[Finding] = []
+#: Facts that wait at most: a state stays small, and most lines are looked at a few times a month.
+WAITING = 32
+#: The policy at a time, in ms.
+PolicyAt = Callable[[int], Policy]
 
 
 class _At(NamedTuple):
@@ -56,79 +43,162 @@ class _At(NamedTuple):
     policy: Policy
 
 
-def on_shapes(state: Subject | None, delta: Shapes, policy: Policy) -> tuple[Subject, list[Finding]]:
-    """Count a delta (state in place). Returns the state and what it says that was not said before; a redelivery says
-    everything again."""
+def take(
+    state: Shapes | None, subject: str, epoch_ms: int, facts: Sequence[Fact], policy_at: PolicyAt
+) -> tuple[Shapes, list[Finding]]:
+    """The state with facts (at least one) of epochs of this length, and what it says that was not said before."""
     if state is None:
-        state = Subject(subject=delta.subject, epoch_ms=delta.epoch_ms)
-    if not note(state.applied, delta):
-        return state, list(state.told)
-    if delta.epoch_ms != state.epoch_ms:
-        for epoch in sorted(state.open):
-            _settle(state, epoch, policy)
-        state.epoch_ms = delta.epoch_ms
+        state = begun(subject, epoch_ms, policy_at(start_of(facts[0].epoch, epoch_ms)).pack)
+    found: list[Finding] = []
+    if epoch_ms != state.epoch_ms:
+        state, found = _settled(*look(state, policy_at), policy_at)
+        state = msgspec.structs.replace(state, epoch_ms=epoch_ms)
+    left = state.ahead - sum([fact.size for fact in facts])
+    ways = {fact.route for fact in facts if fact.route is not None}.difference(state.ways)
+    waiting = (*state.waiting, *facts)
+    held = Shapes(
+        subject=subject, epoch_ms=epoch_ms, ahead=left, ways=(*state.ways, *sorted(ways)) if ways else state.ways,
+        ways_ahead=state.ways_ahead - len(ways), waiting=waiting, open=state.open, day=state.day, today=state.today,
+        acted=state.acted, habits=state.habits, told=state.told,
+    )  # fmt: skip
+    if left > 0 and held.ways_ahead > 0 and len(waiting) <= WAITING:
+        return held, found
+    held, more = look(held, policy_at)
+    return held, [*found, *more]
+
+
+@lru_cache(maxsize=64)
+def _least(kind: str, rules: Behaviour) -> int:
+    """`shape_rules.ahead` of who has sent nothing yet."""
+    return ahead(kind, Shape(), Shape(), Habits(), rules)
+
+
+def begun(subject: str, epoch_ms: int, pack: Pack) -> Shapes:
+    """The state of who has sent nothing yet."""
+    rules = pack.behaviour
+    kind = "sender:~" if subject.startswith("sender:~") else ""
+    return Shapes(subject=subject, epoch_ms=epoch_ms, ahead=_least(kind, rules), ways_ahead=_many(subject, rules))
+
+
+def _many(subject: str, rules: Behaviour) -> int:
+    """How many routes are many."""
+    return rules.routes if rules.routes and subject.startswith("sender:") else NEVER
+
+
+def _settled(state: Shapes, found: list[Finding], policy_at: PolicyAt) -> tuple[Shapes, list[Finding]]:
+    """With no epoch open."""
+    for epoch, _ in state.open:
+        state = _settle(state, epoch, policy_at)
+    return state, found
+
+
+def look(state: Shapes, policy_at: PolicyAt) -> tuple[Shapes, list[Finding]]:
+    """The state with nothing waiting, and what it says that was not said before."""
+    found: list[Finding] = []
+    left, ways_left = state.ahead + sum([fact.size for fact in state.waiting]), state.ways_ahead
+    for epoch, legs in summed_up(state.waiting).items():
+        left -= sum([shape.sent for shape in legs.values()])
+        state, told = on_epoch(state, epoch, legs, policy_at, judged=left <= 0 or ways_left <= 0)
+        found += told
+    return msgspec.structs.replace(state, waiting=()), found
+
+
+def on_epoch(
+    state: Shapes, epoch: int, legs: dict[Leg, Shape], policy_at: PolicyAt, *, judged: bool = True
+) -> tuple[Shapes, list[Finding]]:
+    """The state with what was sent in an epoch, and what it says that was not said before. judged: False where no rule
+    can say anything yet."""
+    policy = policy_at(start_of(epoch, state.epoch_ms))
     at = _At(state.subject, state.epoch_ms, policy)
-    newest = max((*state.open, delta.epoch))
-    if delta.epoch < newest - 1:
-        state.facts = _added(state.facts, delta.epoch, delta.legs, at)
+    opened = dict(state.open)
+    newest = max((*opened, epoch))
+    if epoch < newest - 1:
+        state = _added(state, epoch, legs, at)
     else:
-        state.open[delta.epoch] = merged(state.open.get(delta.epoch, {}), delta.legs)
-    for epoch in sorted(n for n in state.open if n < newest - 1):
-        _settle(state, epoch, policy)
-    facts, follows = state.facts, dict[str, Finding]()
-    for epoch in sorted(state.open):
-        facts, found = _fold(facts, epoch, state.open[epoch], at)
-        follows |= {finding.finding_id: finding for finding in found}
-    first_ms = start_of(min(state.open) + 1, state.epoch_ms)
-    state.told, told = told_anew(state.told, follows, first_ms, policy)
-    told += _overshot(state, delta.epoch, facts)
+        opened[epoch] = merged(opened.get(epoch, {}), legs)
+        state = msgspec.structs.replace(state, open=tuple(sorted(opened.items())))
+    for settled in sorted(n for n in opened if n < newest - 1):
+        state = _settle(state, settled, policy_at)
+    if not judged:
+        return state, []
+    so_far, follows = state, dict[str, Finding]()
+    for number, shapes in state.open:
+        so_far, said = _fold(so_far, number, shapes, at)
+        follows |= {finding.finding_id: finding for finding in said}
+    first_ms = start_of(state.open[0][0] + 1, state.epoch_ms)
+    kept, told = told_anew(list(state.told), follows, first_ms, policy)
+    told += _overshot(state, kept, epoch, so_far)
     names = {finding.finding_id for finding in told}
-    state.told = [*(f for f in state.told if f.finding_id not in names), *told][-TOLD:]
+    remembered = (*(f for f in kept if f.finding_id not in names), *told)[-TOLD:]
+    ways = tuple(sorted({route for shape in so_far.today.values() for route in shape.routes}))
+    state = msgspec.structs.replace(
+        state, told=remembered, ahead=_ahead(so_far, policy), ways=ways,
+        ways_ahead=_many(state.subject, policy.pack.behaviour) - len(ways),
+    )  # fmt: skip
     return state, told
 
 
-def _settle(state: Subject, epoch: int, policy: Policy) -> None:
+def _ahead(so_far: Shapes, policy: Policy) -> int:
+    """See `shape_rules.ahead`, over both legs."""
+    opened = [shapes for _, shapes in so_far.open]
+    legs = {leg for shapes in (so_far.today, *opened) for leg in shapes}
+    return min(
+        ahead(
+            so_far.subject,
+            so_far.today.get(leg, Shape()),
+            max((shapes.get(leg, Shape()) for shapes in opened), key=lambda shape: shape.sent, default=Shape()),
+            so_far.habits.get(leg, Habits()),
+            policy.pack.behaviour,
+        )
+        for leg in legs
+    )
+
+
+def _settle(state: Shapes, epoch: int, policy_at: PolicyAt) -> Shapes:
     """An epoch of which nothing more is taken."""
-    state.facts, _ = _fold(state.facts, epoch, state.open.pop(epoch), _At(state.subject, state.epoch_ms, policy))
+    at = _At(state.subject, state.epoch_ms, policy_at(start_of(epoch, state.epoch_ms)))
+    state, _ = _fold(state, epoch, dict(state.open)[epoch], at)
+    return msgspec.structs.replace(state, open=tuple([(n, legs) for n, legs in state.open if n != epoch]))
 
 
-def _added(facts: Facts, epoch: int, legs: dict[Leg, Shape], at: _At) -> Facts:
+def _added(state: Shapes, epoch: int, legs: dict[Leg, Shape], at: _At) -> Shapes:
     """The day with an epoch's shapes; nothing is said of a day that is over."""
     day = bucket_of(start_of(epoch, at.epoch_ms), "d", at.policy.pack.time_zone)
-    if day < facts.day:
-        return facts
-    today = merged(facts.today if day == facts.day else {}, legs)
-    return msgspec.structs.replace(facts, day=day, today=today)
+    if state.day is not None and day < state.day:
+        return state
+    today = merged(state.today if day == state.day else {}, legs)
+    return msgspec.structs.replace(state, day=day, today=today)
 
 
-def _fold(facts: Facts, epoch: int, legs: dict[Leg, Shape], at: _At) -> tuple[Facts, list[Finding]]:
+def _fold(state: Shapes, epoch: int, legs: dict[Leg, Shape], at: _At) -> tuple[Shapes, list[Finding]]:
     """What is known after an epoch, and what follows from it."""
     pack, effect_ms = at.policy.pack, effect_of(epoch, at.epoch_ms)
-    facts = _added(facts, epoch, legs, at)
-    acted = {name: to_ms for name, to_ms in facts.acted.items() if to_ms > effect_ms}
+    state = _added(state, epoch, legs, at)
+    day = state.day or 0
+    acted = {name: to_ms for name, to_ms in state.acted.items() if to_ms > effect_ms}
     found: list[Finding] = []
-    habits = dict(facts.habits)
+    habits = dict(state.habits)
     for leg in sorted(legs):
-        look = _look(facts, epoch, leg, legs[leg], acted, at)
+        look = _look(state, epoch, leg, legs[leg], acted, at)
         for rule in RULES:
             conclusion = rule(look, pack.behaviour)
             if conclusion is None or f"{conclusion.reason}/{leg}" in acted:
                 continue
             to_ms = effect_ms + pack.behaviour.throttle_ms
             if conclusion.to_end_of_day:
-                to_ms = end_of_day(facts.day, pack.time_zone)
+                to_ms = end_of_day(day, pack.time_zone)
             if to_ms > effect_ms:
                 acted[f"{conclusion.reason}/{leg}"] = to_ms
                 found.append(_finding(conclusion, leg, epoch, to_ms, at))
         # What a thief sends must not become usual while it is put off.
         if f"{TAKEOVER}/{leg}" not in acted:
-            habits[leg] = grown(look, facts.day, pack.behaviour)
-    return msgspec.structs.replace(facts, acted=acted, habits=habits), found
+            habits[leg] = grown(look, day, pack.behaviour)
+    return msgspec.structs.replace(state, acted=acted, habits=habits), found
 
 
-def _look(facts: Facts, epoch: int, leg: Leg, shape: Shape, acted: dict[str, int], at: _At) -> Look:
+def _look(state: Shapes, epoch: int, leg: Leg, shape: Shape, acted: dict[str, int], at: _At) -> Look:
     said = frozenset(name.partition("/")[0] for name in acted if name.endswith(f"/{leg}"))
-    day, habits = facts.today.get(leg, Shape()), facts.habits.get(leg, Habits())
+    day, habits = state.today.get(leg, Shape()), state.habits.get(leg, Habits())
     return Look(at.subject, leg, shape, day, habits, start_of(epoch, at.epoch_ms), at.epoch_ms, said)
 
 
@@ -151,15 +221,15 @@ def _finding(said: Conclusion, leg: Leg, epoch: int, to_ms: int, at: _At) -> Fin
     )
 
 
-def _overshot(state: Subject, epoch: int, facts: Facts) -> list[Finding]:
+def _overshot(state: Shapes, told: list[Finding], epoch: int, so_far: Shapes) -> list[Finding]:
     """Caps that have taken effect, once more, with what was sent over them before: it can't be known earlier."""
     found: list[Finding] = []
-    for finding in state.told:
+    for finding in told:
         if finding.reason != DAILY_CAP or finding.version > epoch or "over" in finding.counts:
             continue
         (leg,) = finding.scope.legs
-        held = facts.today.get(leg, Shape()).sent - sum(
-            shapes[leg].sent for n, shapes in state.open.items() if n >= finding.version and leg in shapes
+        held = so_far.today.get(leg, Shape()).sent - sum(
+            shapes[leg].sent for n, shapes in state.open if n >= finding.version and leg in shapes
         )
         counts = {**finding.counts, "sent": held, "over": held - finding.counts["cap"]}
         found.append(msgspec.structs.replace(finding, counts=counts))

@@ -5,44 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
-
 from streams.contracts.messages import Leg
 from streams.contracts.reputation import StepName
-from streams.contracts.shapes import Shape
-from streams.engine.pack import Behaviour
+from streams.contracts.shapes import Habits, Shape
+from streams.engine.pack import Behaviour, Sequential
 from streams.engine.shaping import BLOCK
 from streams.engine.sketches import BLOCKS, NAMES, Sketch, estimate
 
 #: Local days and texts that habits remember, and messages after which the past counts half.
 DAYS, TEXTS_KNOWN, FORGETTING = 7, 64, 10_000
-
-
-class Habits(msgspec.Struct, frozen=True):
-    """How a subject used to send on a leg, from settled epochs with traffic.
-
-    epochs: how many. peaks: local day → messages of its busiest epoch; not yet of the last one, which holds `last`
-    messages and began at last_ms: a burst that straddles two epochs must not excuse itself. texts: fingerprint → when
-    it was seen (first, last), in ms. judged, usual: messages whose text could be compared, and those that it was known
-    of; the past counts less and less.
-    """
-
-    epochs: int = 0
-    peaks: dict[int, int] = {}
-    last: int = 0
-    last_ms: int = 0
-    last_day: int = 0
-    texts: dict[int, tuple[int, int]] = {}
-    judged: int = 0
-    usual: int = 0
-
-    def peak(self, before_ms: int) -> int:
-        """Messages of the busiest epoch that neither is, nor ended at, this time."""
-        return max((*self.peaks.values(), self.last if self.last_ms < before_ms else 0), default=0)
-
-    def known(self, shape: Shape, since_ms: int) -> int:
-        """Messages whose text was seen by then."""
-        return sum([n for name, n in shape.texts if name in self.texts and self.texts[name][0] <= since_ms])
 
 
 class Look(NamedTuple):
@@ -92,11 +63,11 @@ def sequential(look: Look, rules: Behaviour) -> Conclusion | None:
     """Harvesting: the recipients of a day lie side by side, or crowd in few allocated blocks, in whatever order they
     were sent to. Anybody's customers are scattered over the whole plan."""
     asked, sketch = rules.sequential, look.day.recipients
-    if not asked.recipients or not sketch:
+    if not asked.recipients or look.day.sent < asked.recipients:
         return None
     filled = [bits.bit_count() for _, bits in sketch]
     dense = sum([n for n in filled if n * 1000 >= asked.fill_permille * BLOCK])
-    everybody = _scaled(sum(filled), sketch)
+    everybody = people_of(look.day)
     if everybody < asked.recipients:
         return None
     blocks = len(look.day.blocks)
@@ -147,13 +118,19 @@ def many_routes(look: Look, rules: Behaviour) -> Conclusion | None:
 def sim_box(look: Look, rules: Behaviour) -> Conclusion | None:
     """A line that writes to more people in a day than a person does, and to hardly any of them twice. CTIA's guidance
     puts a person's line at 200 different recipients. What a line receives is not counted."""
-    asked, sketch = rules.sim_box, look.day.recipients
-    if not asked.recipients or not look.line or not sketch:
+    asked = rules.sim_box
+    if not asked.recipients or not look.line or look.day.sent < asked.recipients:
         return None
-    people = _scaled(sum([bits.bit_count() for _, bits in sketch]), sketch)
+    people = people_of(look.day)
     if people < asked.recipients or people * 1000 < asked.distinct_permille * look.day.sent:
         return None
     return Conclusion("OBSERVE", "SIM_BOX", {"recipients": people, "sent": look.day.sent})
+
+
+def people_of(shape: Shape) -> int:
+    """How many different recipients it was sent to, estimated; never more than messages."""
+    sketch = shape.recipients
+    return min(shape.sent, _scaled(sum([bits.bit_count() for _, bits in sketch]), sketch)) if sketch else 0
 
 
 def _scaled(seen: int, sketch: Sketch) -> int:
@@ -163,20 +140,65 @@ def _scaled(seen: int, sketch: Sketch) -> int:
 RULES: tuple[Rule, ...] = (daily_cap, sequential, takeover, unlisted, many_routes, sim_box)
 
 
+#: More than is ever sent.
+NEVER = 2**53
+
+
+def ahead(subject: str, day: Shape, epoch: Shape, habits: Habits, rules: Behaviour) -> int:
+    """How many messages may still come on a leg before any rule but `many_routes` could conclude anything; at least so
+    many. 0 or less: one may now. `day`: this one so far; `epoch`: the one that holds most, of those that more may come
+    of."""
+    line, least = subject.startswith("sender:~"), NEVER
+    if rules.unlisted:
+        least = rules.unlisted - day.unlisted
+    if asked := rules.takeover.messages:
+        least = min(least, max(asked - epoch.sent, rules.takeover.history_epochs - habits.epochs))
+    if line and rules.daily_cap:
+        least = min(least, rules.daily_cap - day.sent)
+    if line and rules.sim_box.recipients:
+        least = min(least, rules.sim_box.recipients - day.sent)
+    if rules.sequential.recipients:
+        least = min(least, max(rules.sequential.recipients - day.sent, _until_dense(day, rules.sequential)))
+    return least
+
+
+def _until_dense(day: Shape, asked: Sequential) -> int:
+    """The same of `sequential`, once there are recipients enough."""
+    fill = -(-asked.fill_permille * BLOCK // 1000)
+    total = dense = fullest = 0
+    for _, bits in day.recipients:
+        filled = bits.bit_count()
+        total += filled
+        if filled >= fill:
+            dense += filled
+        elif filled > fullest:
+            fullest = filled
+    # A message fills one number: a block is dense after `fill - fullest` of them at the earliest, and then counts
+    # `fill`. Or it opens a block that pushes another one out of the sketch.
+    share = asked.share_permille / 1000
+    in_turn = int((share * total - dense) / (fill / (fill - fullest) + share * max(fullest, 1)))
+    if len(day.blocks) >= NAMES:
+        return in_turn
+    return min(in_turn, asked.per_block * len(day.blocks) - day.sent)
+
+
 def grown(look: Look, day: int, rules: Behaviour) -> Habits:
     """The habits after the epoch looked at, on a local day. A week and 64 texts are remembered, those seen last."""
     old, shape, known_ms = look.habits, look.epoch, look.from_ms - rules.takeover.known_after_ms
-    peaks = {d: n for d, n in old.peaks.items() if d > day - DAYS}
+    peaks = {d: n for d, n in old.peaks if d > day - DAYS}
     if old.last and old.last_day > day - DAYS:
         peaks[old.last_day] = max(peaks.get(old.last_day, 0), old.last)
-    texts = dict(old.texts)
-    for name, _ in shape.texts:
-        texts[name] = (texts.get(name, (look.from_ms, 0))[0], look.from_ms)
-    if len(texts) > TEXTS_KNOWN:
-        texts = dict(sorted(texts.items(), key=lambda item: (-item[1][1], item[0]))[:TEXTS_KNOWN])
+    texts = {name: (first_ms, last_ms) for name, first_ms, last_ms in old.texts}
     judged, usual = old.judged, old.usual
-    if any(first <= known_ms for first, _ in old.texts.values()):  # nothing is known at first, so nothing is strange
+    if any([first_ms <= known_ms for _, first_ms, _ in old.texts]):  # nothing is known at first, so nothing is strange
         judged, usual = judged + sum([n for _, n in shape.texts]), usual + old.known(shape, known_ms)
     if judged > FORGETTING:
         judged, usual = judged // 2, usual // 2
-    return Habits(old.epochs + 1, peaks, shape.sent, look.from_ms, day, texts, judged, usual)
+    for name, _ in shape.texts:
+        texts[name] = (texts.get(name, (look.from_ms, 0))[0], look.from_ms)
+    kept = [(name, first_ms, last_ms) for name, (first_ms, last_ms) in texts.items()]
+    if len(kept) > TEXTS_KNOWN:
+        kept = sorted(kept, key=lambda text: (-text[2], text[0]))[:TEXTS_KNOWN]
+    return Habits(
+        old.epochs + 1, tuple(sorted(peaks.items())), shape.sent, look.from_ms, day, tuple(sorted(kept)), judged, usual
+    )

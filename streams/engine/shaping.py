@@ -1,4 +1,4 @@
-"""Shaping: what a message adds to the shape of its account and of the line that sent it. Pure; the gate sums it up.
+"""Shaping: what a message adds to its account and to the line that sent it, and what many come to. Pure.
 
 A number on the display that nobody proved is a victim's, perhaps: only a sender that is genuine (its route binding or
 the origin that the network set PASSes, and nothing of gate 1 FAILs) is charged. An account is named by the bind, which
@@ -7,107 +7,87 @@ the carrier itself has checked, so it is always charged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from streams.contracts.decisions import Decision
 from streams.contracts.messages import Leg, Message
-from streams.contracts.shapes import Shape, Shapes
+from streams.contracts.shapes import Fact, Shape
 from streams.engine.decide import Decided
 from streams.engine.people import is_number, person
 from streams.engine.pseudonym import Keys
-from streams.engine.sketches import BLOCKS, TEXTS, hashed, joined, least, summed, united
+from streams.engine.sketches import BLOCKS, HASH_BITS, TEXTS, hashed, joined, least, summed, united
 from streams.engine.subjects import MAX_SUBJECT
 
 #: Numbers in a block: so many that one bit for each fits what JSON keeps exact.
 BLOCK = 50
 #: Numbers are allocated by so many.
 ALLOCATED = 10_000
+#: 2**53 over the golden ratio: multiples of it lie as evenly as hashes (Knuth, TAOCP 6.4).
+_STRIDE = 5_566_755_282_872_655
+_MASK = (1 << HASH_BITS) - 1
 _MEMO = 50_000
 
 
-class Seen:
-    """What a transaction saw of a subject on one leg; not yet cut to the size of a sketch. ways: (route, peer)."""
-
-    __slots__ = ("blocks", "recipients", "sent", "texts", "unlisted", "ways")
-
-    def __init__(self) -> None:
-        self.sent = self.unlisted = 0
-        self.recipients: dict[int, int] = {}
-        self.blocks: set[int] = set()
-        self.texts: dict[int, int] = {}
-        self.ways: set[tuple[int | None, int | None]] = set()
-
-    def shape(self) -> Shape:
-        """Cut to size."""
-        return Shape(
-            sent=self.sent, unlisted=self.unlisted, recipients=least(self.recipients, BLOCKS),
-            blocks=united(self.blocks, ()), texts=least(self.texts, TEXTS),
-            routes=united((route for route, _ in self.ways if route is not None), ()),
-            peers=united((peer for _, peer in self.ways if peer is not None), ()),
-        )  # fmt: skip
-
-
-#: By (subject, epoch, its length in ms, leg).
-Open = dict[tuple[str, int, int, Leg], Seen]
-
-
 class Shaper:
-    """Adds messages to what is open. Holds nothing but what it has computed before: it runs for every message."""
+    """Says what a message adds. Holds nothing but what it has computed before: it runs for every message."""
 
     def __init__(self, keys: Keys) -> None:
         self._key = keys.state
-        self._blocks: dict[int, int] = {}
+        self._blocks: dict[int, tuple[int, int]] = {}
         self._ways: dict[tuple[str | None, str | None, str | None], tuple[int | None, int | None]] = {}
 
-    def note(self, message: Message, decided: Decided, into: Open) -> None:
-        """A message was decided. A retry was counted with its first try."""
+    def fact(self, message: Message, decided: Decided) -> tuple[tuple[str, ...], Fact] | None:
+        """Whose (one or two subjects) and what; None where it is nobody's. A retry was counted with its first try."""
         decision, sender, pack = decided
         if message.retry_of is not None or not sender:
-            return
+            return None
         route = message.route
         account = route.account_id
-        subjects = (sender,) if genuine(decision) else ()
+        subjects: tuple[str, ...] = (sender,) if genuine(decision) and len(sender) <= MAX_SUBJECT else ()
         if account is not None:
             subjects = (*subjects, f"account:{account}")
-        if not subjects:
-            return
-        length, leg = pack.epoch_ms, message.leg
-        epoch = decision.event_time_ms // length
-        size = message.group_size or 1
-        unlisted = size if decision.reasons and _unlisted(decision) else 0
-        place, bit, block = self._place(person(message.recipient, pack.grammar))
-        text = -1 if decision.fingerprint is None else int(decision.fingerprint, 16) >> 11
+        elif not subjects:
+            return None
+        who, mark = message.recipient, decision.fingerprint
+        plain = who.isdigit() and who.isascii() and who[0] != "0"  # as nearly all are: nothing to be done
+        if not plain:
+            who = person(who, pack.grammar)
+        if is_number(who):
+            allocated, rest = divmod(int(who), ALLOCATED)
+            sub, bit = divmod(rest, BLOCK)
+            held = self._blocks.get(allocated)
+            if held is None:
+                held = self._block(allocated)
+            block = held[0]
+            place = held[1] + sub * _STRIDE & _MASK
+        else:
+            place = block = hashed(who, self._key)  # an address that lies beside no other
+            bit = 0
         way = (route.relay_id, account, route.peer_ip)
         passed = self._ways.get(way)
         if passed is None:
             passed = self._way(*way)
-        for subject in subjects:
-            key = (subject, epoch, length, leg)
-            seen = into.get(key)
-            if seen is None:
-                seen = into[key] = Seen()
-            seen.sent += size
-            seen.unlisted += unlisted
-            recipients = seen.recipients
-            recipients[place] = recipients.get(place, 0) | bit
-            seen.blocks.add(block)
-            if text >= 0:
-                seen.texts[text] = seen.texts.get(text, 0) + size
-            seen.ways.add(passed)
+        return subjects, Fact(
+            decision.event_time_ms // pack.epoch_ms,
+            message.leg,
+            place,
+            bit,
+            block,
+            None if mark is None else int(mark, 16) >> 11,
+            passed[0],
+            passed[1],
+            message.group_size or 1,
+            bool(decision.reasons) and _unlisted(decision),
+        )
 
-    def _place(self, who: str) -> tuple[int, int, int]:
-        """The keyed hash of the recipient's block of 50, its bit there, and the hash of its allocated block."""
-        if not is_number(who):
-            name = hashed(who, self._key)  # an address that lies beside no other
-            return name, 1, name
-        number = int(who)
-        allocated = number // ALLOCATED
-        held = self._blocks.get(allocated)
-        if held is None:
-            if len(self._blocks) >= _MEMO:
-                self._blocks.clear()
-            held = self._blocks[allocated] = hashed(f"={allocated}", self._key)
-        return hashed(str(number // BLOCK), self._key), 1 << number % BLOCK, held
+    def _block(self, allocated: int) -> tuple[int, int]:
+        """The keyed hash of an allocated block, and another: where the first of its blocks of 50 lies. One hash for
+        every block of 50 would be most of what a message costs."""
+        if len(self._blocks) >= _MEMO:
+            self._blocks.clear()
+        found = (hashed(f"={allocated}", self._key), hashed(f"#{allocated}", self._key))
+        self._blocks[allocated] = found
+        return found
 
     def _way(self, relay: str | None, account: str | None, peer: str | None) -> tuple[int | None, int | None]:
         """The hashes of a route and of a peer's address."""
@@ -130,17 +110,32 @@ def genuine(decision: Decision) -> bool:
     return not reasons or all([r.gate not in ("forgery", "standing") for r in reasons])
 
 
-def deltas(opened: Open, partition: int, first_offset: int, next_offset: int) -> Iterator[Shapes]:
-    """What a transaction has to say of one partition of `messages`, one delta for each subject and epoch."""
-    together: dict[tuple[str, int, int], dict[Leg, Shape]] = {}
-    for (subject, epoch, epoch_ms, leg), seen in opened.items():
-        if len(subject) <= MAX_SUBJECT:
-            together.setdefault((subject, epoch, epoch_ms), {})[leg] = seen.shape()
-    for (subject, epoch, epoch_ms), legs in together.items():
-        yield Shapes(
-            subject=subject, epoch=epoch, epoch_ms=epoch_ms, partition=partition, first_offset=first_offset,
-            next_offset=next_offset, legs=legs,
-        )  # fmt: skip
+def summed_up(facts: Iterable[Fact]) -> dict[int, dict[Leg, Shape]]:
+    """What the facts of one subject come to, by epoch and leg."""
+    seen: dict[tuple[int, Leg], list[Fact]] = {}
+    for fact in facts:
+        seen.setdefault((fact.epoch, fact.leg), []).append(fact)
+    found: dict[int, dict[Leg, Shape]] = {}
+    for (epoch, leg), held in sorted(seen.items()):
+        found.setdefault(epoch, {})[leg] = _shape(held)
+    return found
+
+
+def _shape(facts: list[Fact]) -> Shape:
+    recipients, texts = dict[int, int](), dict[int, int]()
+    for fact in facts:
+        recipients[fact.place] = recipients.get(fact.place, 0) | 1 << fact.bit
+        if fact.text is not None:
+            texts[fact.text] = texts.get(fact.text, 0) + fact.size
+    return Shape(
+        sent=sum([fact.size for fact in facts]),
+        unlisted=sum([fact.size for fact in facts if fact.unlisted]),
+        recipients=least(recipients, BLOCKS),
+        blocks=united({fact.block for fact in facts}, ()),
+        texts=least(texts, TEXTS),
+        routes=united({fact.route for fact in facts if fact.route is not None}, ()),
+        peers=united({fact.peer for fact in facts if fact.peer is not None}, ()),
+    )
 
 
 def merged(a: Mapping[Leg, Shape], b: Mapping[Leg, Shape]) -> dict[Leg, Shape]:

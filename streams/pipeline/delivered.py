@@ -5,7 +5,7 @@ A record for each partition of `recent` and transaction, not one for each messag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
@@ -16,11 +16,9 @@ from streams.engine.epochs import epoch_of, start_of
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.view import View
+from streams.pipeline.fitting import fitting
 from streams.pipeline.step import Output
 from streams.pipeline.watermarks import Watermarks
-
-#: A record holds no more than this; broker and dead letters take 1 MiB.
-_MOST_BYTES = 900_000
 
 
 class Delivered:
@@ -77,7 +75,7 @@ class Delivered:
         self._next.update(positions)
         outputs: list[Output] = []
         for partition, deliveries in self._open.items():
-            outputs += self._record(partition, tuple(deliveries))
+            outputs += [Output("recent", None, value, partition) for value in fitting(deliveries, self._record)]
         # Behind the deliveries, so that in every partition a mark stands behind what it speaks of.
         return [*outputs, *self._everywhere([self._mark(p, False, now_ms) for p in positions])]
 
@@ -86,12 +84,8 @@ class Delivered:
         self._marks.waiting(now_ms)
         return self._everywhere([self._mark(p, True, now_ms) for p in sorted(ended)])
 
-    def _record(self, partition: int, deliveries: tuple[Delivery, ...]) -> list[Output]:
-        value = self._encode(Recent(deliveries=deliveries))
-        if len(value) <= _MOST_BYTES:
-            return [Output("recent", None, value, partition)]
-        half = len(deliveries) // 2
-        return [*self._record(partition, deliveries[:half]), *self._record(partition, deliveries[half:])]
+    def _record(self, deliveries: Sequence[Delivery]) -> bytes:
+        return self._encode(Recent(deliveries=tuple(deliveries)))
 
     def _mark(self, partition: int, at_end: bool, now_ms: int) -> Mark | None:
         epoch, length = self._marks.closed(partition, at_end, now_ms)

@@ -36,8 +36,8 @@ class Gate:
     """Decides. See `step.Step` for who calls what.
 
     replicator: of `ENTITIES`; the gate listens to it and closes it. instance: this worker, e.g. `gate-0`.
-    recent: (partitions of `recent`, whether deliveries are told there); None: nothing at all is. shapes: whether
-    behaviour is told, in the same transaction: nobody else has to read `messages` for it.
+    recent: (partitions of `recent`, whether deliveries are told there); None: nothing at all is. sent: partitions of
+    `sent`, where what accounts and lines send is told in the same transaction; 0: it is not.
     """
 
     name = "gate"
@@ -50,7 +50,7 @@ class Gate:
         instance: str,
         clock_ms: Callable[[], int] = wall_ms,
         recent: tuple[int, bool] | None = None,
-        shapes: bool = False,
+        sent: int = 0,
     ) -> None:
         self.newest_ms: dict[int, int] = {}
         self.late = 0  # changes that came too late since the start
@@ -64,7 +64,7 @@ class Gate:
         self._delivered = None
         if recent is not None:
             self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
-        self._shaped = Shaped(decider.keys) if shapes else None
+        self._shaped = Shaped(decider.keys, sent) if sent else None
         self._unsure = True  # whether the lists that the policy names have to be looked for
         self._missing: tuple[str, ...] = ()
         replicator.listen(self._changed)
@@ -102,7 +102,7 @@ class Gate:
         if self._delivered is not None:
             self._delivered.note(message, decision)
         if self._shaped is not None:
-            self._shaped.note(message, decided, record)
+            self._shaped.note(message, decided)
         return (self._output(decision, record),)
 
     def fallback(self, record: Input, reason: str) -> Sequence[Output]:
@@ -153,7 +153,7 @@ class Gate:
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
         self._replicator.check()
         delivered = () if self._delivered is None else self._delivered.flush(positions, now_ms)
-        return delivered if self._shaped is None else [*delivered, *self._shaped.flush(positions)]
+        return delivered if self._shaped is None else [*delivered, *self._shaped.flush()]
 
     def committed(self) -> None:
         if self._delivered is not None:

@@ -1,5 +1,5 @@
-"""The transactional loop: consume, let a step handle, produce, commit all of it or nothing. Registrar, gate, meter
-and recent are four steps in this one loop.
+"""The transactional loop: consume, let a step handle, produce, commit all of it or nothing. Registrar, gate, meter,
+recent and behaviour are five steps in this one loop.
 
 Delivery guarantee: each input record's outputs are seen exactly once by readers of committed records, whatever is
 killed when. Raw logs hold more: aborted attempts.

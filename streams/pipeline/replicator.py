@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -23,6 +24,7 @@ from streams.telemetry.metrics import count
 
 log = structlog.get_logger()
 Place = tuple[Entity, int]
+E = TypeVar("E", bound=str)
 Listener = Callable[[Sequence[Applied]], None]
 
 BATCH = 5000
@@ -312,13 +314,13 @@ class Replicator:
         return self._consumer
 
 
-def end_offsets(connection: Connection, places: Sequence[Place]) -> dict[Place, int]:
+def end_offsets(connection: Connection, places: Sequence[tuple[E, int]]) -> dict[tuple[E, int], int]:
     """One past the last record of each partition, uncommitted and control records included."""
 
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the stub leaves it untyped
     wanted = {TopicPartition(connection.topic(e), p): latest for e, p in places}
     names = {(connection.topic(e), p): (e, p) for e, p in places}
-    found: dict[Place, int] = {}
+    found: dict[tuple[E, int], int] = {}
     admin = AdminClient(connection.base())  # named: dropped, it takes its futures with it
     futures = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
     for topic_partition, future in futures.items():

@@ -1,4 +1,4 @@
-"""A step: what the loop does with a record. Four exist: registrar, gate, meter and recent."""
+"""A step: what the loop does with a record. Five exist: registrar, gate, meter, recent and behaviour."""
 
 from __future__ import annotations
 

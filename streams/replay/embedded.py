@@ -60,8 +60,8 @@ class Embedded:
 
     sanctions: the rows as the public topic would hold them. findings, late: for the summary. notices: by id, each as it
     was said last. outcomes: of appeals, for the reporters. reviews: what releases opened, by id, as it stands. joins:
-    reports come as portals make them; False: as they stand on `reports`, after the step `recent`. shapes: whether
-    behaviour is judged, as with `tell_shapes`.
+    reports come as portals make them; False: as they stand on `reports`, after the step `recent`. shapes: False leaves
+    behaviour out, as `tell_shapes = false`.
     """
 
     policies: Policies
@@ -73,7 +73,7 @@ class Embedded:
     reviews: dict[str, ReleaseReview] = field(default_factory=dict)
     late_enforcement: int = 0
     joins: bool = True
-    shapes: bool = False
+    shapes: bool = True
 
     def __post_init__(self) -> None:
         self._decider = Decider(self.policies, self.keys)

@@ -54,9 +54,9 @@ class Inputs:
         return [t for kind, names in kinds for name in names for t in read_control(kind, read_lines(name), refused)]
 
 
-def gate(jurisdiction: str, keys: Keys, *, shapes: bool = False) -> Embedded:
-    """An embedded gate with the shipped packs of a jurisdiction. shapes: behaviour is judged, too."""
-    return Embedded(Policies(shipped(), jurisdiction), keys, shapes=shapes)
+def gate(jurisdiction: str, keys: Keys) -> Embedded:
+    """An embedded gate with the shipped packs of a jurisdiction."""
+    return Embedded(Policies(shipped(), jurisdiction), keys)
 
 
 def drive(
@@ -84,14 +84,13 @@ def replay(
     jurisdiction: str,
     keys: Keys,
     each: Callable[[], None] = lambda: None,
-    shapes: bool = False,
 ) -> dict[str, Any]:
     """Decide every message and write what `outputs.FILES` names into `out`; returns the summary.
 
     The same files give the same bytes. Raises InputError when a file can't be read or `out` can't be written.
     """
     inputs.check()
-    embedded = gate(jurisdiction, keys, shapes=shapes)
+    embedded = gate(jurisdiction, keys)
     try:
         with Outputs(out) as outputs:
             messages = drive(embedded, inputs, outputs.decided, outputs.refused, each)

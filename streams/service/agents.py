@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from streams.agents.app import AgentApp, AgentSettings, CrashPoint, create_app
 from streams.agents.appeals import AppealAgent
-from streams.agents.behaviour import BehaviourAgent
 from streams.agents.breaker import BreakerAgent
 from streams.agents.context import Context
 from streams.agents.directives import DirectiveAgent
@@ -45,7 +44,6 @@ def agent_steps(settings: Settings) -> tuple[AgentStep, ...]:
         JobAgent(names, policies, keys),
         BreakerAgent(names, policies),
         ReleaseAgent(names, policies),
-        BehaviourAgent(names, policies),
     )
 
 

@@ -1,4 +1,4 @@
-"""Each of the five processes, from settings to exit code: 0 after a graceful stop, 1 when it must be started again."""
+"""Each of the six processes, from settings to exit code: 0 after a graceful stop, 1 when it must be started again."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from confluent_kafka import Producer
 from streams.config import Settings
 from streams.engine.booking import month_of
 from streams.engine.decide import ENGINE_VERSION, Decider
+from streams.pipeline import behaviour as behaviour_step
 from streams.pipeline import gate as gate_step
 from streams.pipeline import meter as meter_step
 from streams.pipeline import recent as recent_step
 from streams.pipeline import registrar as registrar_step
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.held import Held
 from streams.pipeline.loop import Loop
 from streams.pipeline.replicator import no_crash
 from streams.pipeline.step import Step
@@ -26,9 +28,9 @@ from streams.replica.disk import DiskError
 from streams.service import wiring
 from streams.telemetry.logging import set_up
 
-LoopRole = Literal["registrar", "gate", "meter", "recent"]
+LoopRole = Literal["registrar", "gate", "meter", "recent", "behaviour"]
 Role = Literal[LoopRole, "agents"]
-ROLES: tuple[Role, ...] = ("registrar", "gate", "meter", "recent", "agents")
+ROLES: tuple[Role, ...] = ("registrar", "gate", "meter", "recent", "behaviour", "agents")
 Crash = Callable[[str], None]
 log = structlog.get_logger()
 
@@ -73,9 +75,8 @@ def _gate(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     replicator = wiring.replicator(settings, "gate", gate_step.ENTITIES, crash)
     decider = Decider(wiring.policies(settings), keys)
     recent = (settings.partitions.messages, settings.tell_deliveries)
-    step = gate_step.Gate(
-        decider, replicator, f"gate-{settings.instance}", recent=recent, shapes=settings.tell_shapes
-    )  # fmt: skip
+    sent = settings.partitions.messages if settings.tell_shapes else 0
+    step = gate_step.Gate(decider, replicator, f"gate-{settings.instance}", recent=recent, sent=sent)
     return step, gate_step.POLICY
 
 
@@ -107,7 +108,15 @@ def _recent(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
     return step, recent_step.POLICY
 
 
-_STEPS = {"registrar": _registrar, "gate": _gate, "meter": _meter, "recent": _recent}
+def _behaviour(settings: Settings, crash: Crash) -> tuple[Step, CommitPolicy]:
+    replicator = wiring.replicator(settings, "behaviour-view", ("policy",), crash)
+    held = Held(wiring.connection(settings), "shapes", f"behaviour-{settings.instance}")
+    partitions = settings.partitions.messages
+    step = behaviour_step.BehaviourStep(wiring.policies(settings), replicator, held, partitions)
+    return step, behaviour_step.POLICY
+
+
+_STEPS = {"registrar": _registrar, "gate": _gate, "meter": _meter, "recent": _recent, "behaviour": _behaviour}
 
 
 def _serve_metrics(settings: Settings) -> None:

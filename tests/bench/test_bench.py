@@ -47,7 +47,16 @@ def test_patterns_prints_a_line_for_each() -> None:
 
 def test_shapes_prints_what_they_cost() -> None:
     lines = lines_of("bench.shapes", "--messages", str(MIN_MESSAGES))
-    assert [line.split()[0] for line in lines] == ["command", "machine", "commit", "gate", "topic", "agent", "state"]
+    assert [line.split()[0] for line in lines] == [
+        "command",
+        "machine",
+        "commit",
+        "gate",
+        "topic",
+        "step",
+        "embedded",
+        "state",
+    ]
 
 
 def test_recipients_prints_what_they_take() -> None:

@@ -13,8 +13,8 @@ from tests.cli.tool import dualblock
 
 COMMANDS = {
     "appeal", "case", "directive", "notices", "sanction",
-    "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "agents", "topics", "config", "registry",
-    "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
+    "demo", "drill", "broker", "run", "registrar", "gate", "meter", "recent", "behaviour", "agents", "topics", "config",
+    "registry", "policy", "replay", "explain", "schemas", "dead", "lake", "settings", "backtest", "reports",
     "ledger", "releases", "api", "evidence", "jobs", "blacklist",
 }  # fmt: skip
 GROUPS = {

@@ -213,7 +213,7 @@ def test_the_demo_ends_well_and_can_be_replayed(tmp_path: Path) -> None:
     assert all(a["injected"] >= 100 for a in summary["attacks"])
     assert sum(t["falsely_blocked"] for t in summary["twins"]) == summary["late_enforcement"] == 0
     words = [w for n in REPLAYED for w in (f"--{n}", str(out / f"{n}.ndjson"))]
-    assert dualblock("replay", *words, "--shapes", "--out", str(again)).code == 0
+    assert dualblock("replay", *words, "--out", str(again)).code == 0
     for name in ("decisions.ndjson", "sanctions.ndjson", "dead.ndjson"):
         assert (out / name).read_bytes() == (again / name).read_bytes(), name
 

@@ -57,7 +57,7 @@ def test_all_components_together_decide_and_stop_in_order(kafka: str, topics: st
     assert held("policy", "publish", "--profile", "enforce").code == 0
     with started("run", env=held.env) as process:
         assert process.stderr is not None
-        assert "registrar, gate, meter, recent, agents run against" in process.stderr.readline()
+        assert "registrar, gate, meter, recent, behaviour, agents run against" in process.stderr.readline()
         producer = Producer(held.connection.base())
         now = time.time_ns() // 1_000_000
         producer.produce(held.connection.topic("messages"), json.dumps(message(1, at=now)).encode(), b"kr:15881234")

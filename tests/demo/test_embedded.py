@@ -26,7 +26,7 @@ KEYS = Keys(*DEMO_KEYS)  # recipients' rules and consents stand under these
 
 
 def _play(world: World) -> Result:
-    gate = Embedded(Policies(shipped(), "kr"), KEYS, shapes=True)
+    gate = Embedded(Policies(shipped(), "kr"), KEYS)
     decisions: list[Decision] = []
     refused: list[object] = []
     Drive(gate, decisions.append, refused.append, [Timed(*one) for one in control(world)]).run(

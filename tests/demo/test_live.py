@@ -31,7 +31,7 @@ class Runs:
 
     def __init__(self, world: World, live: LiveRun) -> None:
         self.world, self.live = world, live
-        self.embedded = Embedded(Policies(shipped(), "kr"), Keys(*DEMO_KEYS), shapes=True)
+        self.embedded = Embedded(Policies(shipped(), "kr"), Keys(*DEMO_KEYS))
         self.decisions: list[Decision] = []
         taken = [Timed(*one) for one in control(world)]
         Drive(self.embedded, self.decisions.append, _refuse, taken).run(raw_messages(world.messages, encoder().encode))

@@ -132,7 +132,7 @@ def test_compose_sets_settings_that_exist_and_runs_commands_that_exist() -> None
     named = re.findall(r"DUALBLOCK_([A-Z_]+)", COMPOSE)
     assert named and set(named) <= settings
     run = re.findall(r"command: \[([^\]]+)\]", COMPOSE)
-    assert {"registrar", "gate", "meter", "recent", "agents"} <= set(run)
+    assert {"registrar", "gate", "meter", "recent", "behaviour", "agents"} <= set(run)
     assert [words for words in run if commands(COMMAND, words.split(", ")) is None] == []
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from streams.contracts.reputation import Finding
-from streams.contracts.shapes import Shapes
 from streams.engine.shaping import ALLOCATED, BLOCK
 from streams.engine.sketches import BLOCKS, NAMES, hashed, least
 from tests.engine.kit import DAY, HOUR, MINUTE, T
-from tests.engine.test_behaving import ACCOUNT, LINE, delta, said
+from tests.engine.test_behaving import ACCOUNT, LINE, Delta, delta, said
 
 SENDER = "sender:kr:15881234#0"
 
@@ -59,19 +58,19 @@ HARVEST = ("RECIPIENTS_SEQUENTIAL", "THROTTLE")
     ids=["turn", "few", "permuted", "four blocks", "sweep", "scattered", "bulk", "most", "some"],
 )
 def test_harvesting(numbers: Iterable[int], wanted: list[tuple[str, str]]) -> None:
-    assert codes(said([delta(0, 0, ACCOUNT, **to(numbers))])) == wanted
+    assert codes(said([delta(0, ACCOUNT, **to(numbers))])) == wanted
 
 
 def test_harvesting_is_seen_however_slowly_and_in_whatever_order() -> None:
     numbers = Random(3).sample(range(START, START + 100), 100)
-    deltas = [delta(epoch, epoch * 10, ACCOUNT, **to(numbers[epoch::20])) for epoch in range(20)]
+    deltas = [delta(epoch, ACCOUNT, **to(numbers[epoch::20])) for epoch in range(20)]
     (found,) = said(deltas)
     assert found.from_ms == T + 21 * MINUTE and found.to_ms == found.from_ms + DAY
     assert found.counts == {"recipients": 100, "in_turn": 100, "blocks": 1} and found.share_permille == 900
 
 
 def test_a_pack_may_leave_harvesting_out() -> None:
-    everything = delta(0, 0, ACCOUNT, **to(range(START, START + 500)))
+    everything = delta(0, ACCOUNT, **to(range(START, START + 500)))
     assert said([everything], sequential={"recipients": 0}) == []
 
 
@@ -81,12 +80,12 @@ RULES = {"messages": 20, "factor": 5, "history_epochs": 10, "known_after_ms": 5 
 USUAL, STRANGE = 11, 22
 
 
-def past(epochs: int = 20, sent: int = 4, text: int = USUAL) -> list[Shapes]:
-    return [delta(n, n * 10, ACCOUNT, sent=sent, texts=((text, sent),)) for n in range(epochs)]
+def past(epochs: int = 20, sent: int = 4, text: int = USUAL) -> list[Delta]:
+    return [delta(n, ACCOUNT, sent=sent, texts=((text, sent),)) for n in range(epochs)]
 
 
-def burst(epoch: int, sent: int, text: int) -> Shapes:
-    return delta(epoch, epoch * 10, ACCOUNT, sent=sent, texts=((text, sent),))
+def burst(epoch: int, sent: int, text: int) -> Delta:
+    return delta(epoch, ACCOUNT, sent=sent, texts=((text, sent),))
 
 
 @pytest.mark.parametrize(
@@ -109,14 +108,14 @@ def burst(epoch: int, sent: int, text: int) -> Shapes:
     ],
     ids=["both", "volume", "content", "neither", "few", "no history", "straddling", "one by one"],
 )
-def test_takeover(before: list[Shapes], now: list[Shapes], wanted: list[tuple[str, str]]) -> None:
+def test_takeover(before: list[Delta], now: list[Delta], wanted: list[tuple[str, str]]) -> None:
     assert codes(said([*before, *now], takeover=RULES)) == wanted
 
 
 def test_somebody_whose_texts_never_repeat_has_no_new_content() -> None:
-    chatter = [delta(n, n * 10, LINE, sent=4, texts=tuple((100 * n + i, 1) for i in range(4))) for n in range(20)]
-    assert said([*chatter, delta(20, 200, LINE, sent=19, texts=((STRANGE, 19),))], takeover=RULES) == []
-    sudden = delta(20, 200, LINE, sent=30, texts=((STRANGE, 30),))
+    chatter = [delta(n, LINE, sent=4, texts=tuple((100 * n + i, 1) for i in range(4))) for n in range(20)]
+    assert said([*chatter, delta(20, LINE, sent=19, texts=((STRANGE, 19),))], takeover=RULES) == []
+    sudden = delta(20, LINE, sent=30, texts=((STRANGE, 30),))
     assert codes(said([*chatter, sudden], takeover=RULES)) == [("VOLUME_SUDDEN", "OBSERVE")]
 
 
@@ -132,7 +131,7 @@ def test_what_a_thief_sends_does_not_become_usual_while_it_is_put_off() -> None:
 
 @pytest.mark.parametrize(("unlisted", "wanted"), [(100, [("BULK_UNLISTED", "THROTTLE")]), (99, [])])
 def test_bulk_from_an_unlisted_address(unlisted: int, wanted: list[tuple[str, str]]) -> None:
-    found = said([delta(0, 0, ACCOUNT, sent=500, unlisted=unlisted, peers=(1, 2))])
+    found = said([delta(0, ACCOUNT, sent=500, unlisted=unlisted, peers=(1, 2))])
     assert codes(found) == wanted
     assert [f.counts for f in found] == [{"unlisted": unlisted, "sent": 500, "peers": 2}] * len(wanted)
 
@@ -143,7 +142,7 @@ def test_bulk_from_an_unlisted_address(unlisted: int, wanted: list[tuple[str, st
 )
 def test_one_sender_on_many_routes(subject: str, routes: int, wanted: list[tuple[str, str]]) -> None:
     halves = tuple(range(routes // 2)), tuple(range(routes // 2, routes))
-    deltas = [delta(n, n * 10, subject, sent=5, routes=half) for n, half in enumerate(halves)]
+    deltas = [delta(n, subject, sent=5, routes=half) for n, half in enumerate(halves)]
     assert codes(said(deltas)) == wanted
 
 
@@ -158,4 +157,4 @@ def test_one_sender_on_many_routes(subject: str, routes: int, wanted: list[tuple
 )
 def test_sim_box(subject: str, people: int, sent: int, wanted: list[tuple[str, str]]) -> None:
     # The sketch's estimate of 250 scattered numbers is within 13 % and always the same.
-    assert codes(said([delta(0, 0, subject, **to(scattered(people), sent=sent))])) == wanted
+    assert codes(said([delta(0, subject, **to(scattered(people), sent=sent))])) == wanted

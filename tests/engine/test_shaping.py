@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from streams.contracts.messages import Message
-from streams.contracts.shapes import Shape, Shapes
+from streams.contracts.shapes import Fact, Shape
 from streams.engine.decide import Decider
 from streams.engine.pseudonym import state_pseudonym
-from streams.engine.shaping import Open, Shaper, deltas, merged
+from streams.engine.shaping import Shaper, merged, summed_up
+from streams.engine.sketches import BLOCKS, estimate, least
 from tests.engine.kit import (
     BANK,
     KEYS,
@@ -38,30 +39,28 @@ ROWS = view(
 )  # fmt: skip
 
 
-def shapes(*messages: Message) -> dict[str, list[Shapes]]:
-    """The deltas of one transaction, by subject."""
-    rules = policies()
-    decider, shaper, opened = Decider(rules, KEYS), Shaper(KEYS), Open()
+def facts(*messages: Message) -> dict[str, list[Fact]]:
+    """What each of their subjects is told."""
+    decider, shaper = Decider(policies(), KEYS), Shaper(KEYS)
+    found: dict[str, list[Fact]] = {}
     for one in messages:
-        shaper.note(one, decider.decided(one, msgspec.json.encode(one), ROWS), opened)
-    found: dict[str, list[Shapes]] = {}
-    for delta in deltas(opened, 3, 100, 100 + len(messages)):
-        found.setdefault(delta.subject, []).append(delta)
+        subjects, fact = shaper.fact(one, decider.decided(one, msgspec.json.encode(one), ROWS)) or ((), None)
+        for subject in subjects:
+            assert fact is not None
+            found.setdefault(subject, []).append(fact)
     return found
 
 
 def one(subject: str, *messages: Message) -> Shape:
     """The subject's only shape."""
-    (delta,) = shapes(*messages)[subject]
-    (shape,) = delta.legs.values()
+    (legs,) = summed_up(facts(*messages)[subject]).values()
+    (shape,) = legs.values()
     return shape
 
 
 def test_a_line_is_charged_when_the_network_says_it_is_the_line() -> None:
-    (delta,) = shapes(message(), message(event_id="e2"))[LINE]
-    assert (delta.epoch, delta.epoch_ms, delta.partition) == (T // MINUTE, MINUTE, 3)
-    assert (delta.first_offset, delta.next_offset) == (100, 102)
-    assert {leg: shape.sent for leg, shape in delta.legs.items()} == {"termination": 2}
+    first, second = facts(message(), message(event_id="e2"))[LINE]
+    assert first == second and (first.epoch, first.leg, first.size) == (T // MINUTE, "termination", 1)
 
 
 @pytest.mark.parametrize(
@@ -74,12 +73,12 @@ def test_a_line_is_charged_when_the_network_says_it_is_the_line() -> None:
     ],
 )
 def test_a_line_is_not_charged_for(over: dict[str, Any]) -> None:
-    assert shapes(message(**over)) == {}
+    assert facts(message(**over)) == {}
 
 
 def test_an_account_is_always_charged_and_its_sender_only_over_its_own_route() -> None:
-    assert set(shapes(a2p(route=ACCOUNT))) == {"account:acct-901", f"sender:kr:{BANK}#0"}
-    assert set(shapes(a2p(relay="relay-8", route=ACCOUNT))) == {"account:acct-901"}
+    assert set(facts(a2p(route=ACCOUNT))) == {"account:acct-901", f"sender:kr:{BANK}#0"}
+    assert set(facts(a2p(relay="relay-8", route=ACCOUNT))) == {"account:acct-901"}
 
 
 def test_unlisted_addresses_are_counted() -> None:
@@ -95,6 +94,14 @@ def test_recipients_fall_into_blocks_of_fifty_however_they_are_written() -> None
     assert all("5555" not in str(name) for name, _ in shape.recipients)
 
 
+def test_blocks_of_fifty_lie_as_evenly_as_hashes_would_and_never_on_each_other() -> None:
+    numbers = [f"8210{n:08d}" for n in range(0, 8_000_000, 50)]
+    places = [fact.place for fact in facts(*[message(event_id=n, recipient=n) for n in numbers[:1000]])[LINE]]
+    assert len(set(places)) == 1000
+    least_of = least(dict.fromkeys(places, 1), BLOCKS)
+    assert abs(estimate(BLOCKS, BLOCKS, least_of[-1][0], BLOCKS) - 1000) < 380  # three standard errors
+
+
 def test_a_message_into_a_group_counts_its_size() -> None:
     assert one(LINE, message(), message(event_id="e2", group_chat=True, group_size=300)).sent == 301
 
@@ -102,9 +109,9 @@ def test_a_message_into_a_group_counts_its_size() -> None:
 def test_epochs_and_legs_are_kept_apart_and_come_together_again() -> None:
     away = message(event_id="e2", leg="origination")
     later = message(event_id="e3", event_time_ms=T + MINUTE)
-    first, second = sorted(shapes(message(), away, later)[LINE], key=lambda delta: delta.epoch)
-    assert first.legs.keys() == {"origination", "termination"} and second.epoch == first.epoch + 1
-    both = merged(first.legs, second.legs)
+    (epoch, first), (after, second) = summed_up(facts(message(), later, away)[LINE]).items()
+    assert first.keys() == {"origination", "termination"} and after == epoch + 1
+    both = merged(first, second)
     assert {leg: shape.sent for leg, shape in both.items()} == {"origination": 1, "termination": 2}
 
 

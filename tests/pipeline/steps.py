@@ -1,4 +1,4 @@
-"""The four real steps as a worker process runs them, and records for them to eat."""
+"""The real steps as a worker process runs them, and records for them to eat."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from streams.engine.pseudonym import Keys
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
 from streams.pipeline import gate, registrar
+from streams.pipeline.behaviour import BehaviourStep
 from streams.pipeline.following import Following
 from streams.pipeline.gate import Gate
+from streams.pipeline.held import Held
 from streams.pipeline.meter import Meter
 from streams.pipeline.recent import RecentStep
 from streams.pipeline.registrar import Registrar
@@ -57,6 +59,10 @@ def make_step(kind: str, connection: Connection, instance: str, **more: Any) -> 
         view = Replicator(connection, f"recent-view-{instance}", MemoryReplica(), ("policy",), **more)
         following = Following(connection, f"recent-{instance}", store, crash=crash)
         return RecentStep(joining(), KEYS, view, following, MESSAGE_PARTITIONS)
+    if kind == "behaviour":
+        view = Replicator(connection, f"behaviour-view-{instance}", MemoryReplica(), ("policy",), **more)
+        held = Held(connection, "shapes", f"behaviour-{instance}")
+        return BehaviourStep(Policies(shipped(), "kr"), view, held, MESSAGE_PARTITIONS)
     return Toy(instance)
 
 

@@ -13,12 +13,18 @@ from msgspec.structs import replace
 from streams.contracts.decisions import CheckRecord, Decision, Reason, RouteSeen
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import SenderEntry, SenderRow
-from streams.contracts.reputation import PairTraffic, SanctionEntry, SanctionRow, Traffic
-from streams.contracts.shapes import Shapes
+from streams.contracts.reputation import Finding, PairTraffic, SanctionEntry, SanctionRow, Traffic
+from streams.contracts.shapes import Fact, Sent, Shapes
+from streams.engine.deliveries import partition_of
+from streams.engine.policy import Policies
+from streams.packs import shipped
+from streams.pipeline.behaviour import BehaviourStep
 from streams.pipeline.gate import Gate
+from streams.pipeline.held import Held
 from streams.pipeline.meter import Meter
 from streams.pipeline.registrar import Registrar
 from streams.pipeline.replicator import Listener, Replicator
+from streams.pipeline.settings import Connection
 from streams.pipeline.step import Input, InvalidRecord, Output, Step
 from streams.replica import Change, MemoryReplica
 from streams.replica.changes import Entity
@@ -198,27 +204,83 @@ def traffic(outputs: Sequence[Output]) -> list[tuple[str, int, int, int, int, in
     return [(t.subject, t.epoch, t.partition, t.first_offset, t.next_offset, t.delivered) for t in found]
 
 
-def test_the_gate_says_how_accounts_send_and_forgets_what_was_aborted() -> None:
-    step = Gate(decider(), replicator(Fed()), "gate-0", shapes=True)
+def test_the_gate_says_what_accounts_send_and_forgets_what_was_aborted() -> None:
+    step = Gate(decider(), replicator(Fed()), "gate-0", sent=2)
 
-    def told(*offsets: int) -> list[tuple[bytes | None, Shapes]]:
+    def told(*offsets: int) -> list[tuple[str, int | None]]:
         for offset in offsets:  # an account of five, by number
             take(step, offset, "k", msgspec.json.encode(message(offset)), 4)
-        outputs = [o for o in step.flush({4: offsets[-1] + 1}, NONE, 0) if o.entity == "shapes"]
-        return [(o.key, msgspec.json.decode(o.value or b"", type=Shapes)) for o in outputs]
+        outputs = [o for o in step.flush({4: offsets[-1] + 1}, NONE, 0) if o.entity == "sent"]
+        assert all(o.key is None for o in outputs) and len(outputs) <= 2, "one for each partition"
+        records = [(msgspec.json.decode(o.value or b"", type=Sent), o.partition) for o in outputs]
+        return sorted(
+            (subject, partition) for sent, partition in records for subject, facts in sent.facts for _ in facts
+        )
 
     told(7, 8)
     step.aborted()
-    (key, first), (_, second) = told(7, 8, 12)
-    assert key == b"account:acct-2" == first.subject.encode()
-    assert (first.partition, first.first_offset, first.next_offset) == (4, 7, 13)
-    assert first.legs["termination"].sent == 2 and second.legs["termination"].sent == 1
+    first = told(7, 8, 12)
+    assert [subject for subject, _ in first] == ["account:acct-2", "account:acct-2", "account:acct-3"]
+    assert all(partition == partition_of(subject, 2) for subject, partition in first)
     step.committed()
-    ((_, third),) = told(13)
-    assert (third.first_offset, third.next_offset) == (13, 14)
+    assert [subject for subject, _ in told(13)] == ["account:acct-3"]
     silent = Gate(decider(), replicator(Fed()), "gate-0")
     take(silent, 0, "k", msgspec.json.encode(message(0)), 4)
     assert list(silent.flush({4: 1}, NONE, 0)) == []
+
+
+def behaving() -> BehaviourStep:
+    policies = Policies(shipped(), "kr")
+    return BehaviourStep(policies, replicator(Fed()), Held(Connection("127.0.0.1:1"), "shapes", "b"), 1)
+
+
+def sent(epoch: int, size: int, subject: str = "sender:~0f3a9b1c22d4e5f60718#0") -> bytes:
+    fact = Fact(T // 60_000 + epoch, "termination", epoch, 1, epoch, size=size)
+    return msgspec.json.encode(Sent(epoch_ms=60_000, facts=((subject, (fact,)),)))
+
+
+def test_behaviour_counts_once_what_was_aborted_and_keeps_what_was_committed() -> None:
+    step = behaving()
+    for attempt in range(2):
+        assert take(step, 0, "", sent(0, 499)) == ()
+        (state,) = step.flush({0: 1}, NONE, 0)
+        assert (state.entity, state.key, state.partition) == ("shapes", b"sender:~0f3a9b1c22d4e5f60718#0", 0)
+        if attempt == 0:
+            step.aborted()
+    step.committed()
+    take(step, 1, "", sent(1, 1))
+    finding, state = step.flush({0: 2}, NONE, 0)
+    assert (finding.entity, finding.key, finding.partition) == ("findings", state.key, None)
+    assert msgspec.json.decode(finding.value or b"", type=Finding).counts == {"sent": 500, "cap": 500}
+    step.committed()
+    assert list(step.flush({}, NONE, 0)) == [] and step.newest_ms == {0: T // 60_000 * 60_000 + 60_000}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"{", "NOT_SENT"),
+        (sent(2**43, 1), "TIME_OUT_OF_RANGE"),
+        (msgspec.json.encode({"epoch_ms": 0, "facts": []}), "NOT_SENT"),
+    ],
+)
+def test_behaviour_refuses_what_it_cannot_count(raw: bytes, reason: str) -> None:
+    step = behaving()
+    with pytest.raises(InvalidRecord) as refused:
+        take(step, 0, "", raw)
+    assert refused.value.reason == reason and list(step.flush({0: 1}, NONE, 0)) == []
+    step = BehaviourStep(Policies(shipped(), "kr"), replicator(Fed()), step._held, 12)
+    elsewhere = next(p for p in range(12) if p != partition_of("account:a", 12))
+    with pytest.raises(InvalidRecord, match="WRONG_PARTITION"):
+        take(step, 0, "", sent(0, 1, "account:a"), elsewhere)
+
+
+def test_a_state_of_another_version_begins_anew() -> None:
+    step = behaving()
+    step._held.keep(0, {b"account:a": b'{"subject":7}'})
+    take(step, 0, "", sent(0, 3, "account:a"))
+    (state,) = step.flush({0: 1}, NONE, 0)
+    assert msgspec.json.decode(state.value or b"", type=Shapes).waiting[0].size == 3
 
 
 def metering() -> Meter:

@@ -62,7 +62,7 @@ class Feeder:
     def run(self, world: World, tail: Tail, advanced: Callable[[int], None]) -> None:
         """Feed the world. `advanced` is told how many messages were decided so far. Raises Stuck."""
         every = [*range(self._parts.reputation)]
-        for component in ("gate", "agents-view", "meter", "recent-view"):
+        for component in ("gate", "agents-view", "meter", "recent-view", "behaviour-view"):
             tail.settle(f"replica/{component}-{self._instance}", "policy", {0: self._ends["policy", 0]})
         self._registered(tail)
         by_epoch = groupby(world.messages, lambda m: self._epoch(m.ingested_at_ms))
@@ -116,7 +116,7 @@ class Feeder:
                 tail.settle("meter", "decisions", decided)
                 tail.settle("tally", "traffic", tail.data_ends("traffic", every))
                 tail.settle("breaker", "pairs", tail.data_ends("pairs", every))
-                tail.settle("behaviour", "shapes", tail.data_ends("shapes", every))
+                tail.settle("behaviour", "sent", tail.data_ends("sent", range(self._parts.messages)))
                 self._sanctioned(tail)
                 advanced(sent)
             self._reported(tail, waiting)
@@ -206,9 +206,9 @@ class Feeder:
     def _sanctioned(self, tail: Tail) -> None:
         """What stands in findings is carried out, and what follows from that for votes, too."""
         every = range(self._parts.reputation)
-        tail.settle("sanctions", "findings", tail.log_ends("findings", every))
+        tail.settle("sanctions", "findings", tail.data_ends("findings", every))
         tail.settle("tally", "reviews", tail.log_ends("reviews", every))
-        tail.settle("sanctions", "findings", tail.log_ends("findings", every))
+        tail.settle("sanctions", "findings", tail.data_ends("findings", every))
         tail.settle(f"replica/gate-{self._instance}", "sanctions", tail.log_ends("sanctions", every))
 
     def _feeds(self, values: Iterable[RegistryValue]) -> None:

@@ -1,4 +1,4 @@
-"""The four workers as child processes of the demo, with settings of their own and logs beside the results."""
+"""The six workers as child processes of the demo, with settings of their own and logs beside the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STOP_S = 20.0
 
 
 class Processes:
-    """Context manager: starts registrar, gate, meter and agents, and stops them, by id, at the end."""
+    """Context manager: starts every worker, and stops them, by id, at the end."""
 
     def __init__(self, environment: dict[str, str], logs: Path) -> None:
         self._logs, self._started = logs, dict[str, subprocess.Popen[bytes]]()

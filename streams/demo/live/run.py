@@ -93,7 +93,6 @@ def _environment(bootstrap: str, prefix: str, state: Path) -> dict[str, str]:
         "DUALBLOCK_INSTANCE": INSTANCE,
         "DUALBLOCK_JURISDICTION": "kr",
         "DUALBLOCK_ALLOW_DEMO_KEYS": "true",
-        "DUALBLOCK_TELL_SHAPES": "true",  # the pairs of behaviour
         "DUALBLOCK_LOG_LEVEL": "warning",
         **{f"DUALBLOCK_PARTITIONS__{k.upper()}": str(v) for k, v in PARTITIONS.model_dump().items()},
     }

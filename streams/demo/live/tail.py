@@ -14,8 +14,8 @@ from streams.pipeline.settings import Connection
 from streams.pipeline.topics import describe
 
 FOLLOWED = (
-    "decisions", "traffic", "pairs", "shapes", "progress", "registry", "reports", "sanctions", "settings", "jobs",
-    "books", "ledger",
+    "decisions", "traffic", "pairs", "sent", "findings", "progress", "registry", "reports", "sanctions", "settings",
+    "jobs", "books", "ledger",
 )  # fmt: skip
 _PROGRESS = msgspec.json.Decoder(Progress)
 

@@ -81,7 +81,7 @@ class _Load:
         self._bed, self._left = bed, events
         self._share = -(-len(events) // (2 * turns))
         self._last = epoch_of(AT_MS, 60_000) + 60
-        self.model = Model(Embedded(bed.policies(), bed.keys, joins=False), bed.keys)
+        self.model = Model(Embedded(bed.policies(), bed.keys, joins=False, shapes=False), bed.keys)
         self.inputs = 0
 
     def begin(self) -> None:

@@ -46,7 +46,7 @@ class Schedule:
         self._world = World(seed, counts)
         cluster = self._cluster = Cluster(rng, counts, rng.choice((0, 6, 12, 16)))
         self.played = Played(seed, self._world, cluster, rng.random() < 0.25)
-        self._embedded = Embedded(policies(), KEYS, joins=False)
+        self._embedded = Embedded(policies(), KEYS, joins=False, shapes=False)
         self._late: list[Iterator[None]] = []
 
     def play(self) -> Played:
