@@ -68,7 +68,7 @@ class Signalling(Record, frozen=True, kw_only=True, omit_defaults=True):
     link: Annotated[Id | None, Meta(description="the link set it came in on")] = None
 
 
-#: Nothing was told: what a message without `signalling` holds, the same object each time.
+#: Nothing was told: what a message without `signalling` holds.
 UNTOLD = Signalling()
 
 

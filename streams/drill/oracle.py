@@ -134,7 +134,7 @@ class Oracle:
         ]
         for offset, (entity, key, partition, value) in enumerate([*rows, *marks]):
             view.apply([Change(entity, partition, offset, key, self._encode(value))])
-        decider = Decider(Policies(shipped(), self._jurisdiction), self._keys)
+        decider = Decider(Policies(shipped(), self._jurisdiction), self._keys, recall=0)
         unlike: list[str] = []
         for record in committed:
             decision = _DECISION.decode(record.value)

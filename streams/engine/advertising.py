@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 
-from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import Advertising
 from streams.engine.text import INVISIBLE, folded
 
@@ -17,11 +16,11 @@ _HEAD = 96
 
 
 def is_advertisement(
-    purpose: str | None, text: str, rules: Advertising, categories: Collection[str] = ()
+    purpose: str | None, labelled: bool, rules: Advertising, categories: Collection[str] = ()
 ) -> bool | None:  # fmt: skip
     """True: stamped `advertising`, labelled, or of a category that is one by nature; False: stamped as something
     else; None: nobody said. A label outranks the stamp: a customer who wrote it has said so."""
-    if purpose == "advertising" or without_label(text, rules) is not None:
+    if purpose == "advertising" or labelled:
         return True
     if any(category in rules.categories for category in categories):
         return True
@@ -48,15 +47,6 @@ def without_label(text: str, rules: Advertising) -> str | None:
         if head.startswith(mark):
             return text[_end(text, rest + len(mark)) :]
     return None
-
-
-def advertised(text: str, rules: Advertising) -> str | None:
-    """The fingerprint of the text behind its advertising label; None where it bears none.
-
-    So that the same text is known again when it comes without the label.
-    """
-    rest = without_label(text, rules)
-    return None if rest is None else fingerprint(rest)
 
 
 @lru_cache(maxsize=64)

@@ -47,15 +47,21 @@ def address(text: str) -> str | None:
         return None
 
 
-def listed(case: Case, keys: Keys, hosts: tuple[str, ...], route_passes: bool) -> list[Check]:
-    """A check for each code: FAIL by the entry with the most trust, or UNKNOWN where the number has a new owner.
+class Listings(NamedTuple):
+    """What lists say of a sender and where he comes from. moved: issuers that listed whoever had the number before."""
 
-    hosts: `host:` subjects of the text's links. A sender whose route binding proves him answers for the address that he
-    comes from himself.
+    found: tuple[Listing, ...] = ()
+    moved: tuple[str, ...] = ()
+
+
+def listings(case: Case, keys: Keys, route_passes: bool) -> Listings:
+    """What is listed of the sender and of the peer's address.
+
+    A sender whose route binding proves him answers for the address that he comes from himself.
     """
     issuers = case.blacklists()
     if not issuers:
-        return []
+        return Listings()
     peer = None if route_passes else address(case.message.route.peer_ip or "")
     partner = dict(keys.partners)
     found: list[Listing] = []
@@ -69,11 +75,23 @@ def listed(case: Case, keys: Keys, hosts: tuple[str, ...], route_passes: bool) -
                 moved.append(issuer)
             else:
                 found.append(Listing(issuer, SENDER, entry, ""))
-        for subject in hosts:
-            if (entry := case.blacklisted(issuer, subject)) is not None:
-                found.append(Listing(issuer, HOST, entry, subject.removeprefix("host:")))
         if peer is not None and (entry := case.blacklisted(issuer, f"ip:{peer}")) is not None:
             found.append(Listing(issuer, ADDRESS, entry, ""))
+    return Listings(tuple(found), tuple(moved))
+
+
+def listed(case: Case, held: Listings, hosts: tuple[str, ...] = ()) -> list[Check]:
+    """A check for each code: FAIL by the entry with the most trust, or UNKNOWN where the number has a new owner.
+
+    hosts: `host:` subjects of the text's links.
+    """
+    found, moved = [*held.found], held.moved
+    for subject in hosts:
+        for issuer in (manifest.issuer for manifest in case.blacklists()):
+            if (entry := case.blacklisted(issuer, subject)) is not None:
+                found.append(Listing(issuer, HOST, entry, subject.removeprefix("host:")))
+    if not found and not moved:
+        return []
     checks = [_fail(code, mine) for code in CODES if (mine := [one for one in found if one.code == code])]
     if moved and not any(one.code == SENDER for one in found):
         why = f"the number has changed hands since {', '.join(moved)} listed it"

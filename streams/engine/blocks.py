@@ -12,6 +12,7 @@ from streams.contracts.registry import NumberStatus
 
 STATES: tuple[NumberStatus, ...] = ("unknown", "unallocated", "active", "suspended", "terminated", "ported_out")
 SIZE = 10_000
+_KNOWN = dict.fromkeys(map(ord, "0123456789abcdef"[: len(STATES)]))
 
 
 def encode(states: Mapping[int, NumberStatus], default: NumberStatus = "unknown") -> str:
@@ -50,4 +51,12 @@ def state_at(states: str, index: int) -> NumberStatus:
 
 def decode(states: str) -> dict[int, NumberStatus]:
     """All states that are not `unknown`, by index. Raises ValueError as `state_at`."""
-    return {i: s for i in range(SIZE) if (s := state_at(states, i)) != "unknown"}
+    check_states(states)
+    return {i: STATES[int(code)] for i, code in enumerate(_unpack(states).hex()) if code != "0"}
+
+
+def check_states(states: str) -> None:
+    """Raises ValueError where `state_at` would for a number of the block."""
+    other = _unpack(states).hex().translate(_KNOWN)
+    if other:
+        raise ValueError(f"no such state: {int(other[0], 16)}")

@@ -54,7 +54,9 @@ def booked(decision: Decision, month: str, books: Books) -> None:
     if decision.leak is not None:
         words.append(NO_GATE if decision.leak == NO_GATE else f"leak:{decision.leak}")
     for subject in carriers_of(clear_subjects(decision)):
-        counted = books.setdefault((subject, month), Counter())
+        counted = books.get((subject, month))
+        if counted is None:
+            counted = books[subject, month] = Counter()
         for word in words:
             counted[word] += 1
 

@@ -99,12 +99,19 @@ class NumberFact(NamedTuple):
 class Case:
     """A message, the view and the policy that counts for it; caches what several checks read."""
 
-    __slots__ = ("_number", "_reads", "e_ms", "flags", "message", "pack", "policy", "sender", "view", "when")
+    __slots__ = (
+        "_number", "_reads", "clocked", "e_ms", "flags", "message", "pack", "policy", "sender", "view",
+        "vouched", "when",
+    )  # fmt: skip
 
     def __init__(
         self, message: Message, view: View, policy: Policy, when: tuple[int, bool] | None = None
     ) -> None:  # fmt: skip
-        """when: `effective_time` by the carrier's own skew, where another jurisdiction's policy judges."""
+        """when: `effective_time` by the carrier's own skew, where another jurisdiction's policy judges.
+
+        clocked: a rule has held the time against another than those in the rows: the same rows may say otherwise later.
+        vouched: what was asked of the feeds, as `vouching` knows it, and the answer.
+        """
         self.message, self.view, self.policy, self.pack = message, view, policy, policy.pack
         self.when = when or effective_time(message, policy.pack.skew_ms)
         self.e_ms, late = self.when
@@ -118,6 +125,16 @@ class Case:
             self.flags.append("time_from_ingest")
         self._reads: dict[str, Read[Entry]] = {}
         self._number: NumberFact | None = None
+        self.clocked = False
+        self.vouched: dict[str, Absence | bool] = {}
+
+    def recalled(self) -> tuple[dict[str, Read[Entry]], NumberFact | None]:
+        """What was read so far, for `recall`."""
+        return dict(self._reads), self._number
+
+    def recall(self, reads: dict[str, Read[Entry]], number: NumberFact | None) -> None:
+        """Stand as a case that has read this: the next reads come behind."""
+        self._reads, self._number = dict(reads), number
 
     def _read(self, key: str, row_type: type) -> Read[Entry]:
         held = self._reads.get(key)
@@ -312,6 +329,7 @@ class Case:
         longer ago than the breaker remembers."""
         if not self.sender_row().expired:
             return None
+        self.clocked = True
         row = self.view.row("sender:" + self.sender.key)
         if not isinstance(row, SenderRow):
             return None
@@ -324,12 +342,23 @@ class Case:
 
     def number_feed_fresh(self) -> bool:
         """Whether the feed that vouches for this kind of number was alive at e."""
-        word = self.sender.word
-        return fresh(self.view, self.pack.feeds.get(word) if word else None, self.e_ms)
+        return bool(self.vouching("fresh"))
 
     def absence(self, word: str | None) -> Absence:
         """What "no row" means for a word at e."""
-        return absence(self.view, self.pack.feeds, word, self.e_ms)
+        return self.vouching(word or "")  # type: ignore[return-value]  # by the word
+
+    def vouching(self, asked: str) -> Absence | bool:
+        """What the feeds vouch for: `absence` of a word, or whether the number's feed is `fresh`."""
+        held = self.vouched.get(asked)
+        if held is None:
+            if asked == "fresh":
+                word = self.sender.word
+                held = fresh(self.view, self.pack.feeds.get(word) if word else None, self.e_ms)
+            else:
+                held = absence(self.view, self.pack.feeds, asked or None, self.e_ms)
+            self.vouched[asked] = held
+        return held
 
     def country_word(self, name: str) -> str:
         """`sender` → `kr:sender`."""

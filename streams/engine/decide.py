@@ -18,36 +18,35 @@ from streams.contracts.decisions import (
     Gate,
     Mode,
     Reason,
-    RouteSeen,
     SenderSeen,
     Shadow,
     Versions,
 )
 from streams.contracts.messages import Leg, Message
-from streams.engine.advertising import advertised
-from streams.engine.allowlist import allows
+from streams.engine.advertising import without_label
 from streams.engine.blacklist import listed
 from streams.engine.case import LONG_AGO, Case, effective_time
-from streams.engine.checks import check_job, run_checks
+from streams.engine.checks import check_job
+from streams.engine.claims import Claim, names_passed, records_of
 from streams.engine.content import content_checks
 from streams.engine.fingerprint import fingerprint
-from streams.engine.grounds import RELIEF, grounds
+from streams.engine.grounds import RELIEF, Grounds, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
-from streams.engine.hosts import host_subjects, path_subjects
+from streams.engine.hosts import host_subjects, may_link, path_subjects
 from streams.engine.intake import identity
 from streams.engine.jurisdiction import placed
-from streams.engine.lineage import above
 from streams.engine.lists import Lists
 from streams.engine.outcome import Check
 from streams.engine.pack import Pack
 from streams.engine.policy import Policies, Policy
 from streams.engine.precedence import MODE_ORDER, Objection, Outcome, judge, reasons_of
-from streams.engine.pseudonym import Keys, input_hash, pseudonym, recipient_pseudonym
+from streams.engine.pseudonym import Keys, input_hash, recipient_pseudonym
+from streams.engine.recall import Claims
 from streams.engine.recipient import Wanted, wanted
 from streams.engine.reputation import Hit, campaign_by_bands, hits, ordered_above
 from streams.engine.short import short_hash
 from streams.engine.skeleton import DATA_SHA256
-from streams.engine.subjects import band_subjects, is_business, listed_subjects, sanctionable, sender_subject
+from streams.engine.subjects import band_subjects, campaign_subject
 from streams.engine.view import View
 
 ENGINE_VERSION = "0.1.0"
@@ -55,6 +54,8 @@ DATA_VERSION = short_hash(
     f"{phonenumbers.__version__}/{unicodedata.unidata_version}/{DATA_SHA256}/{SUFFIXES}".encode(), size=6
 )
 
+#: A gate's senders and routes of the last minutes; some kilobytes each.
+RECALLED = 8192
 NO_BASES: Mapping[str, FailBasis] = MappingProxyType({})
 
 
@@ -68,10 +69,12 @@ class Decided(NamedTuple):
 
 
 class Decider:
-    """Decides messages. Holds no state but the policies and keys it was given; every gate gives the same answer."""
+    """Decides messages. Holds no state but the policies and keys it was given, and what it may forget; every gate
+    gives the same answer."""
 
-    def __init__(self, policies: Policies, keys: Keys) -> None:
-        self.policies, self.keys = policies, keys
+    def __init__(self, policies: Policies, keys: Keys, recall: int = RECALLED) -> None:
+        """recall: claims that are remembered (`recall.Claims`), 0 for none: who checks others judges all himself."""
+        self.policies, self.keys, self._claims = policies, keys, Claims(keys, recall)
         self._lists: dict[str, Lists] = {}
 
     def decide(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decision:
@@ -88,8 +91,8 @@ class Decider:
             case, place = placed(Case(message, view, own), self.policies)
             policy = case.policy
             case.flags.extend(flags)
-            checks = run_checks(case) + check_job(case, self.keys)
-            return Decided(*self._conclude(case, raw, checks, place, own.pack), own.pack)
+            claim = self._claims.of(case)
+            return Decided(self._conclude(case, raw, claim, place, own.pack), claim.senders[0], own.pack)
         except Exception as error:  # any error of ours: the message must not pay for it
             failed = CheckRecord(check="decide", outcome="UNKNOWN", evidence={"why": type(error).__name__})
             ids = (message.producer, message.leg, message.event_id)
@@ -137,39 +140,44 @@ class Decider:
             held = self._lists[jurisdiction] = Lists(jurisdiction)
         return held
 
-    def _conclude(
-        self, case: Case, raw: bytes, checks: list[Check], place: Policies, own: Pack
-    ) -> tuple[Decision, str]:
-        """The decision, and the sender's subject. place: whose rules hold; own: the carrier's pack, which knows its
-        clocks."""
+    def _conclude(self, case: Case, raw: bytes, claim: Claim, place: Policies, own: Pack) -> Decision:
+        """place: whose rules hold; own: the carrier's pack, which knows its clocks."""
         message, pack, keys = case.message, case.pack, self.keys
-        mark = fingerprint(message.content.text)
-        sender = sender_subject(case, keys)
-        passed = tuple([c.name for c in checks if c.outcome == "PASS"])
-        route_passes = "route" in passed
-        linked = host_subjects(message.content.text, pack.shared_hosts)
-        paths = path_subjects(message.content.text, pack.shared_hosts)
-        stopped = hits(case, (*sanctionable(case, sender, keys, mark), *linked, *paths), route_passes)
-        stopped += ordered_above(case, above(case))
+        text, checks, passed, clear = message.content.text, claim.checks, claim.passed, claim.clear
+        if message.job_id is not None or claim.requires_job:
+            checks = checks + check_job(case, keys)
+            passed, clear = names_passed(checks), False
+        mark = fingerprint(text)
+        route_passes = claim.route_passes
+        linked: tuple[str, ...] = ()
+        paths: tuple[str, ...] = ()
+        if may_link(text):
+            linked, paths = host_subjects(text, pack.shared_hosts), path_subjects(text, pack.shared_hosts)
+        campaign = () if mark is None else (campaign_subject(message.route.relay_id, mark),)
+        if claim.clear:
+            stopped = hits(case, (*campaign, *linked, *paths), route_passes)
+        else:
+            stopped = hits(case, (*claim.senders, *campaign, *claim.hands, *linked, *paths), route_passes)
+            stopped += ordered_above(case, claim.above)
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
-            stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, message.content.text))
-        rests = grounds(case, checks, bool(stopped), place)
+            stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, text))
+        rests = Grounds(checks) if clear else grounds(case, checks, bool(stopped), place)
         checks, lists = rests.checks, self._lists_of(place.jurisdiction).at(case.view, pack)
-        content = content_checks(case, keys, route_passes, lists, linked)
-        objections = [*objections_of(checks, case.policy, rests.bases), *_sanction_objections(stopped, case.policy)]
-        by_partners = listed(case, keys, () if route_passes else linked, route_passes)
+        unlabelled = without_label(text, pack.advertising)
+        content = content_checks(case, keys, route_passes, lists, linked, unlabelled is not None)
+        by_partners = listed(case, claim.listings, () if route_passes else linked)
+        wish = wanted(case, keys)
+        objections = [] if clear else objections_of(checks, case.policy, rests.bases)
+        objections += _sanction_objections(stopped, case.policy)
         objections += objections_of([*by_partners, *content], case.policy)
         if rests.relieved:
             objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
-        wish = wanted(case, keys)
         objections += _recipient_objections(wish, case.policy)
-        allowed = allows(case, route_passes)
+        allowed = [*claim.allowed]
         if wish.allowed and objections:
             allowed.append("recipient_allow")
         outcome = judge(objections, allowed, pack.ranks)
-        business = is_business(case)
-        entry = case.sender_row().entry if business or message.traffic_class == "a2p" else None
-        decision = Decision(
+        return Decision(
             decision_id=decision_id(message.producer, message.leg, message.event_id),
             event_id=message.event_id,
             event_time_ms=case.e_ms,
@@ -179,33 +187,28 @@ class Decider:
             label=pack.label if outcome.action == "LABEL" else None,
             reasons=reasons_of(objections, pack.ranks),
             passed=(*passed, *[c.name for c in content if c.outcome == "PASS"]),
-            checks=tuple(
-                _records(checks)
-                + _records(content)
-                + _sanction_records(stopped)
-                + _records(by_partners)
-                + _recipient_records(wish)
+            checks=(
+                *(claim.records if clear else records_of(checks)),
+                *records_of(content),
+                *_sanction_records(stopped),
+                *records_of(by_partners),
+                *_recipient_records(wish),
             ),
             won=outcome.won,
             flags=tuple(case.flags),
             shadow=shadow_of(objections, allowed, case.policy, outcome),
-            leak=leak_of(case, [c for c in checks if c.name not in rests.softened] if rests.softened else checks, own),
-            sender=SenderSeen(
-                key=case.sender.key if business else pseudonym(keys, case.sender.key),
-                kind=case.sender.kind,
-                registered=entry is not None,
-                owner_epoch=case.number().owner_epoch if business else 0,
-            ),
+            leak=None if clear else leak_of(case, [c for c in checks if c.name not in rests.softened], own),
+            sender=claim.sender,
             recipient=recipient_pseudonym(keys, message.recipient.removeprefix("+")),
-            route=RouteSeen(relay_id=message.route.relay_id),
-            subjects=listed_subjects(case),
+            route=claim.route,
+            subjects=claim.listed,
             fingerprint=mark,
             group_size=message.group_size,
-            advertised=advertised(message.content.text, pack.advertising),
+            # So that the same text is known again when it comes without the label.
+            advertised=None if unlabelled is None else fingerprint(unlabelled),
             jurisdiction=None if place is self.policies else place.jurisdiction,
             versions=self._versions(case.policy, case.versions_read(), raw),
         )
-        return decision, sender
 
 
 def decision_id(producer: str, leg: str, event_id: str) -> str:
@@ -254,13 +257,7 @@ def _recipient_objections(wish: Wanted, policy: Policy) -> list[Objection]:
 
 
 def _recipient_records(wish: Wanted) -> list[CheckRecord]:
-    return [] if wish.check is None else _records([wish.check])
-
-
-def _records(checks: list[Check]) -> list[CheckRecord]:
-    return [
-        CheckRecord(check=c.name, outcome=c.outcome, evidence=c.evidence) for c in checks if c.outcome != "PASS"
-    ]  # fmt: skip
+    return [] if wish.check is None else records_of([wish.check])
 
 
 def _sanction_records(stopped: list[Hit]) -> list[CheckRecord]:

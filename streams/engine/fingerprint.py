@@ -58,6 +58,7 @@ def bands(text: str) -> tuple[str, ...]:
     return _bands(_masked(text))
 
 
+@lru_cache(maxsize=1 << 8)
 def _masked(text: str) -> str:
     found = folded(text)
     if "." in found or "://" in found:

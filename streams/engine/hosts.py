@@ -32,6 +32,12 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=False)
 
 
+def may_link(text: str) -> bool:
+    """False for a text that links to nothing: most of them."""
+    text = folded(text)
+    return "." in text or "://" in text or "\u3002" in text
+
+
 @lru_cache(maxsize=1 << 12)
 def hosts(text: str) -> tuple[str, ...]:
     """Registrable names (`shop.co.kr`, `name.github.io`) and addresses of the links, in their order, each once.
@@ -40,9 +46,9 @@ def hosts(text: str) -> tuple[str, ...]:
     `thanks.see you` is no link. A public suffix by itself belongs to nobody and is no host.
     """
     found: dict[str, None] = {}
-    text = folded(text)
-    if "." not in text and "://" not in text and "\u3002" not in text:
+    if not may_link(text):
         return ()
+    text = folded(text)
     for link in URL.findall(text.replace("\u3002", ".")):
         scheme, marked, rest = link.partition("://")
         name = _registered(_authority(rest if marked else scheme), known=not marked)

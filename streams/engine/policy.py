@@ -20,7 +20,7 @@ from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Orders
 from streams.engine.patterns import PatternRefused, between, matcher
 from streams.engine.short import short_hash
 from streams.engine.sketches import NAMES
-from streams.engine.timeline import all_current, counts_since, current
+from streams.engine.timeline import all_current, counts_since, current, stretch
 from streams.engine.view import View
 
 PackData = Mapping[str, Any]
@@ -51,6 +51,7 @@ class Policies:
         self.default = build(shipped[(jurisdiction, "observe")])
         self._row: PolicyRow | None = None
         self._built: dict[int, Policy | None] = {}
+        self._now, self._stretch = self.default, (0, 0)  # the policy of these event times
         self._places: dict[str, Policies] = {}
 
     def place(self, jurisdiction: str | None) -> Policies:
@@ -81,11 +82,13 @@ class Policies:
         if row is None:
             return self.default
         if row is not self._row:  # a new timeline: entries may have changed under their version
-            self._row, self._built = row, {}
-        entry = current(row.timeline, e_ms)
-        if entry is None:
-            return self.default
-        return self._kept(entry) or self._last_good(row, e_ms)
+            self._row, self._built, self._stretch = row, {}, (0, 0)
+        begin, end = self._stretch
+        if not begin <= e_ms < end:
+            entry = current(row.timeline, e_ms)
+            kept = None if entry is None else self._kept(entry) or self._last_good(row, e_ms)
+            self._now, self._stretch = kept or self.default, stretch(e_ms, (row,))
+        return self._now
 
     def abroad(self, view: View, e_ms: int) -> Abroad:
         """The packs of other jurisdictions at event time e, by name."""

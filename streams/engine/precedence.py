@@ -47,6 +47,7 @@ class Outcome(NamedTuple):
     won: str
 
 
+_NO_RANK = 2**63
 _UNDISPUTED = Outcome("ALLOW", "DELIVER", "default")
 
 
@@ -54,8 +55,7 @@ def judge(objections: list[Objection], allows: list[str], ranks: dict[str, int])
     """The verdict. `allows` holds the ranks of the allow rules that apply."""
     if not objections and not allows:
         return _UNDISPUTED
-    default = len(ranks) + max(ranks.values(), default=0)
-    allow_rank = min((ranks[name] for name in allows), default=default)
+    allow_rank = min([ranks[name] for name in allows]) if allows else _NO_RANK
     best: Objection | None = None
     best_rank = allow_rank
     softly: set[Action] = set()

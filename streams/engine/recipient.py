@@ -16,8 +16,8 @@ from streams.engine.accounts import written
 from streams.engine.case import Case
 from streams.engine.outcome import Check
 from streams.engine.pack import Grammar
-from streams.engine.pseudonym import Keys, state_once, state_pseudonym
-from streams.engine.senders import classify_once
+from streams.engine.people import person
+from streams.engine.pseudonym import Keys, person_key, state_pseudonym
 
 NAME = "recipient"
 PASS = Check(NAME, "PASS", gate="recipient")
@@ -40,13 +40,10 @@ class Wanted(NamedTuple):
 NOTHING_SET = Wanted(None)
 
 
-@lru_cache(maxsize=1 << 13)
 def recipient_key(number: str, grammar: Grammar, keys: Keys) -> str:
-    """The pseudonym under which a recipient's settings stand: one person, however the number is written.
-
-    Remembered for the checks that ask for it again, not for the next message: recipients hardly ever come twice.
-    """
-    return state_once(keys, classify_once(number, None, grammar).key)
+    """The pseudonym under which a recipient's settings, consents and deliveries stand: one person, however the number
+    is written."""
+    return person_key(keys, person(number, grammar))
 
 
 def listed_key(address: str, grammar: Grammar, keys: Keys) -> str:

@@ -21,7 +21,7 @@ from streams.contracts.registry import (
     SenderRow,
     TimelineRow,
 )
-from streams.engine.blocks import decode
+from streams.engine.blocks import check_states
 from streams.engine.feeds import merge_heartbeat
 from streams.engine.skeleton import ACCOUNT
 
@@ -93,7 +93,7 @@ def _merge_block(held: BlockRow | None, new: BlockRow) -> BlockRow:
     for part in (new.current, new.previous):
         if part is not None:
             try:
-                decode(part.states)
+                check_states(part.states)
             except ValueError as error:
                 raise RowRefused("BAD_BLOCK", str(error)) from error
     if held is None:

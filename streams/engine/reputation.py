@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streams.contracts.decisions import Action, Mode
 from streams.contracts.reputation import SanctionEntry
-from streams.engine.advertising import is_advertisement
+from streams.engine.advertising import is_advertisement, without_label
 from streams.engine.case import Case
 from streams.engine.epochs import epoch_of
 from streams.engine.fingerprint import fingerprint
@@ -64,8 +64,10 @@ def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
     """The sanction on a campaign that the text is an edited copy of: so many of its bands are under one, as the pack
     says. What then holds is what that many bands have at least. One band that an honest text shares does nothing.
     """
-    standing = [_counting(case.sanctions(subject), case) for subject in subjects]
+    standing = [_counting(imposed, case) for subject in subjects if (imposed := case.sanctions(subject))]
     found: list[Hit] = []
+    if len(standing) < case.pack.matching_bands:
+        return found
     for directive in (True, False):
         sides = ([e for e in entries if (e.authority == "regulator") is directive] for entries in standing)
         stopped = [hit for side in sides if (hit := _strictest(case, "campaign", side, directive)) is not None]
@@ -78,7 +80,7 @@ def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
 
 def paused(entry: SanctionEntry, e_ms: int) -> bool:
     """Whether an appeal suspends the sanction at event time e."""
-    return any(
+    return bool(entry.appeals) and any(
         a.paused_from_ms is not None
         and a.paused_from_ms <= e_ms
         and (a.paused_to_ms is None or e_ms < a.paused_to_ms)
@@ -123,7 +125,8 @@ def _advertising(case: Case) -> bool | None:
     A text is known by its fingerprint without the label: what was sent as advertising is advertising without it.
     """
     message = case.message
-    said = is_advertisement(message.purpose, message.content.text, case.pack.advertising)
+    rules = case.pack.advertising
+    said = is_advertisement(message.purpose, without_label(message.content.text, rules) is not None, rules)
     if said:
         return True
     mark = fingerprint(message.content.text)

@@ -40,11 +40,6 @@ class SenderId(NamedTuple):
 @lru_cache(maxsize=1 << 17)
 def classify(address: str, ton: int | None, grammar: Grammar) -> SenderId:
     """The sender behind an address as received. Never raises; what no rule fits is `malformed`."""
-    return classify_once(address, ton, grammar)
-
-
-def classify_once(address: str, ton: int | None, grammar: Grammar) -> SenderId:
-    """The same, not remembered: for recipients, who hardly ever come twice and would push the senders out."""
     if address.isascii() and address.isdigit() and len(address) <= MAX_ADDRESS:
         return _numeric(address, address, ton, grammar)  # most: nothing to fold
     text = unicodedata.normalize("NFKC", address).strip()

@@ -83,17 +83,19 @@ def clear_subjects(decision: Decision) -> tuple[str, ...]:
     return (*own, *decision.subjects) if relay is None else (*own, *decision.subjects, f"relay:{relay}")
 
 
-def sanctionable(case: Case, sender: str, keys: Keys, fingerprint: str | None) -> tuple[str, ...]:
-    """Every subject under which this message may be under sanction, in a fixed order."""
-    found = [sender]
-    if case.sender.personal and not sender.startswith("sender:~"):
-        # Registering a number must not shake off what was imposed on it before.
-        found.append(f"sender:{state_pseudonym(keys, case.sender.key)}#{case.number().owner_epoch}")
+def sender_subjects(case: Case, keys: Keys) -> tuple[str, ...]:
+    """The sender's subject, and the one it had as a person: registering a number must not shake off what was imposed on
+    it before."""
+    sender = sender_subject(case, keys)
+    if not case.sender.personal or sender.startswith("sender:~"):
+        return (sender,)
+    return (sender, f"sender:{state_pseudonym(keys, case.sender.key)}#{case.number().owner_epoch}")
+
+
+def hands(case: Case) -> tuple[str, ...]:
+    """Who carried the message, as subjects in a fixed order: account, resellers, relay, carrier."""
     route = case.message.route
-    if fingerprint is not None:
-        found.append(campaign_subject(route.relay_id, fingerprint))
-    if route.account_id is not None:
-        found.append(f"account:{route.account_id}")
+    found = [] if route.account_id is None else [f"account:{route.account_id}"]
     found.extend(f"reseller:{name}" for name in route.chain)
     if route.relay_id is not None:
         found.append(f"relay:{route.relay_id}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, TypeVar, get_args, get_type_hints
 
-from streams.contracts.base import Entry
+from streams.contracts.base import Entry, Record
 
 E = TypeVar("E", bound=Entry)
+_EVER = 2**60
 
 
 def current(timeline: Sequence[E], e_ms: int) -> E | None:
@@ -49,3 +51,48 @@ def ended_since(timeline: Sequence[E], e_ms: int) -> int:
     """From when on nothing under the key counted any more, of what was visible at e, in ms; -(2**53) for nothing."""
     times = [t for x in timeline if x.recorded_at_ms <= e_ms for t in (x.recorded_at_ms, x.to_ms) if t is not None]
     return max((t for t in times if t <= e_ms), default=-(2**53))
+
+
+def stretch(e_ms: int, answers: Iterable[Any]) -> tuple[int, int]:
+    """The event times around e that stand to every time in the answers as e does, whether rules say `<` or `<=`."""
+    begin, end = -_EVER, _EVER
+    for time in _times(answers):
+        if time > e_ms:
+            end = min(end, time)
+        elif time < e_ms:
+            begin = max(begin, time + 1)
+        else:
+            begin, end = e_ms, min(end, e_ms + 1)
+    return begin, end
+
+
+def _times(values: Iterable[Any]) -> Iterator[int]:
+    for value in values:
+        if isinstance(value, tuple):
+            yield from _times(value)
+        elif isinstance(value, Record):
+            times, records = _fields(value.__class__)
+            for name in times:
+                time = getattr(value, name)
+                if time is not None:
+                    yield time
+            for name in records:
+                yield from _times((getattr(value, name),))
+
+
+@cache
+def _fields(record: type[Record]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The fields of a record that hold a time, and those that hold records."""
+    times, records = [], []
+    for name, kind in get_type_hints(record).items():
+        if name.endswith("_ms"):
+            times.append(name)
+        elif any(isinstance(part, type) and issubclass(part, Record) for part in _parts(kind)):
+            records.append(name)
+    return tuple(times), tuple(records)
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    yield kind
+    for part in get_args(kind):
+        yield from _parts(part)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from streams.contracts.messages import Message, Route, Sender
 from streams.contracts.verify import AccountFacts, Answer, Because, Doubt, Question, SenderFacts, Standing
 from streams.engine.blacklist import NAME as BLACKLIST
-from streams.engine.blacklist import listed
+from streams.engine.blacklist import listed, listings
 from streams.engine.case import Case
 from streams.engine.checks import CHECKS, CheckFunction, run_checks
 from streams.engine.decide import mode_of
@@ -20,7 +20,7 @@ from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.engine.registry import KEEP_MS
 from streams.engine.reputation import Hit, hits, ordered_above
-from streams.engine.subjects import sanctionable, sender_subject
+from streams.engine.subjects import hands, sender_subjects
 from streams.engine.view import View
 
 #: Clocks of callers differ from ours by that much at most; what is asked about a later time can't be known.
@@ -61,7 +61,7 @@ def verify(question: Question, relay: str, view: View, policies: Policies, keys:
         answers = run_checks(case, _HANDS if own else ())
     else:
         answers = run_checks(case, _ROUTE if own else _SENDER)
-        answers += listed(case, keys, (), any(c.name == "route" and c.outcome == "PASS" for c in answers))
+        answers += listed(case, listings(case, keys, any(c.name == "route" and c.outcome == "PASS" for c in answers)))
     passed = tuple(c.name for c in answers if c.outcome == "PASS")
     stopped = hits(case, _subjects(case, question, keys), "route" in passed) + ordered_above(case, above(case))
     standing = _standing([c for c in answers if _counts(c, case)], stopped, question, own)
@@ -94,8 +94,8 @@ def _case(question: Question, relay: str | None, at_ms: int, view: View, policie
 def _subjects(case: Case, question: Question, keys: Keys) -> tuple[str, ...]:
     """Under sanction: the sender, and of the caller's own route its hands."""
     if question.sender is None:
-        return tuple(s for s in sanctionable(case, "", keys, None) if s and not s.startswith("sender:"))
-    return sanctionable(case, sender_subject(case, keys), keys, None)
+        return hands(case)
+    return (*sender_subjects(case, keys), *hands(case))
 
 
 def _counts(answer: Check, case: Case) -> bool:

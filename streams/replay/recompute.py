@@ -228,7 +228,7 @@ class Recomputer:
         """Each state of a jurisdiction's policy, and a decider that has seen no other."""
         if place not in self._policies:
             self._policies[place] = [
-                (state, Decider(Policies(shipped(), self._jurisdiction), self._keys))
+                (state, Decider(Policies(shipped(), self._jurisdiction), self._keys, recall=0))
                 for state in self._history.states("policy", place)
             ]
         return self._policies[place]

@@ -120,14 +120,17 @@ class MemoryRecents:
 
     def recent(self, recent: Recent, partition: int) -> None:
         """Take what a gate has written."""
-        marks = self._marks.setdefault(partition, Marks())
+        marks = self._marks.get(partition)
+        if marks is None:
+            marks = self._marks[partition] = Marks()
         for delivery in recent.deliveries:
             held = self._held.setdefault((partition, delivery.recipient), {})
             held[delivery.event_time_ms, delivery.event_id] = delivery
             if len(held) > KEPT:
                 del held[min(held)]
             marks.newest_ms = max(marks.newest_ms, delivery.event_time_ms)
-        marks.take(recent.marks, recent.holes)
+        if recent.marks or recent.holes or marks.holes:
+            marks.take(recent.marks, recent.holes)
 
     def outcome(self, outcome: Outcome, partition: int = 0) -> None:
         """Take an outcome."""
@@ -146,7 +149,7 @@ class MemoryRecents:
 
     def marks(self, partition: int) -> Marks:
         """See `Recents`."""
-        return self._marks.get(partition, Marks())
+        return self._marks.get(partition) or Marks()
 
     def next_offsets(self) -> dict[Place, int]:
         """See `Recents`."""

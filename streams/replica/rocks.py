@@ -11,6 +11,7 @@ from typing import cast
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
+from streams.cache import Miss, TwoGenerations
 from streams.contracts.base import read
 from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
@@ -21,7 +22,6 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
-from streams.replica.cache import Miss, TwoGenerations
 from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, Entity, SkeletonsOf, Value, decode
 from streams.replica.disk import DiskError, clear, is_damage
 from streams.replica.marks import BadChanges, Marks
@@ -82,9 +82,9 @@ class RocksReplica:
         self._path = path
         self._skeletons_of = skeletons_of
         self._block_cache_bytes = block_cache_bytes
-        self._cache: TwoGenerations[Value | None] = TwoGenerations(cache_rows)
-        self._jobs: TwoGenerations[Value | None] = TwoGenerations(JOBS_HELD)
-        self._skeleton_cache: TwoGenerations[tuple[str, ...]] = TwoGenerations(cache_rows)
+        self._cache: TwoGenerations[str, Value | None] = TwoGenerations(cache_rows)
+        self._jobs: TwoGenerations[str, Value | None] = TwoGenerations(JOBS_HELD)
+        self._skeleton_cache: TwoGenerations[str, tuple[str, ...]] = TwoGenerations(cache_rows)
         self._marks = Marks()
         self._bad = BadChanges()
         self._blacklists: dict[str, BlacklistManifest] = {}  # few, so always in memory

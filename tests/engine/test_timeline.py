@@ -5,7 +5,8 @@ import pytest
 from streams.contracts.base import Entry
 from streams.contracts.registry import NumberEntry
 from streams.engine.case import LONG_AGO
-from streams.engine.timeline import all_current, counts_since, current, ended_since, visible
+from streams.engine.timeline import all_current, counts_since, current, ended_since, stretch, visible
+from tests.engine.kit import DAY, HOUR, T, number
 
 
 def entry(version: int = 1, from_ms: int = 0, to_ms: int | None = None, recorded: int = 0) -> NumberEntry:
@@ -64,3 +65,23 @@ def test_since_when_nothing_counts_any_more(timeline: list[Entry], since: int) -
 def test_since_when_it_counts() -> None:
     assert counts_since(entry(from_ms=3, recorded=1)) == 3
     assert counts_since(entry(from_ms=1, recorded=3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("e_ms", "expected"),
+    [
+        (T - 1, (T - DAY + 1, T)),
+        (T, (T, T + 1)),
+        (T + 1, (T + 1, T + HOUR)),
+        (T + HOUR, (T + HOUR, T + HOUR + 1)),
+    ],
+)
+def test_a_stretch_ends_where_any_rule_could_say_otherwise(e_ms: int, expected: tuple[int, int]) -> None:
+    row = number("suspended", recorded_at_ms=T - DAY, from_ms=T, to_ms=T + HOUR)
+    assert stretch(e_ms, [None, (), ("a word",), row]) == expected
+    assert stretch(e_ms, [(row, row)]) == expected
+
+
+def test_nothing_with_a_time_holds_for_ever() -> None:
+    begin, end = stretch(T, [None])
+    assert begin < -(2**53) < 2**53 < end

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from streams.cache import MISS, TwoGenerations
 from streams.contracts.blacklists import BlacklistManifest
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import InstitutionEntry, InstitutionRow, SenderEntry, SenderRow
 from streams.replica import Change, RocksReplica
-from streams.replica.cache import MISS, TwoGenerations
 
 ROW = SenderRow(key="sender:kr:1", timeline=(SenderEntry(version=7),))
 BEAT = Heartbeat(feed="f", beats=(Beat(recorded_at_ms=1, fresh_until_ms=2),))
@@ -108,7 +108,7 @@ def test_a_directory_of_another_layout_is_read_again(tmp_path: Path) -> None:
 
 
 def test_two_generations_stay_bounded_and_keep_what_is_asked_for() -> None:
-    cache: TwoGenerations[int] = TwoGenerations(10)
+    cache: TwoGenerations[str, int] = TwoGenerations(10)
     for n in range(100):
         cache.put(str(n), n)
         assert cache.get("0") == 0

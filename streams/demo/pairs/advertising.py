@@ -12,7 +12,10 @@ from streams.demo.numbers import sender
 from streams.demo.pairs.base import Pair, Sizes
 from streams.demo.stage import Draft, Line, Stage
 from streams.demo.texts import words
-from streams.engine.pseudonym import Keys, state_pseudonym
+from streams.engine.policy import Policies
+from streams.engine.pseudonym import Keys
+from streams.engine.recipient import recipient_key
+from streams.packs import shipped
 
 _EVENING = words("(광고) 도담마트 주말 할인 {n}원 쿠폰 무료수신거부 080-870-0000")
 _BY_DAY = words("(광고) 소담서점 새 책 소식 {n}호 무료수신거부 080-870-0001")
@@ -52,8 +55,8 @@ def _shop(owner: Owner, relay: str) -> tuple[Account, str]:
 
 def agree(owner: Owner, shop: Account, drafts: Iterable[Draft]) -> None:
     """The recipients' consents, as the register has them; by day only."""
-    keys = Keys(*DEMO_KEYS)
+    keys, grammar = Keys(*DEMO_KEYS), Policies(shipped(), "kr").default.pack.grammar
     for draft in drafts:
-        person = state_pseudonym(keys, f"kr:0{draft.recipient.removeprefix('82')}")
+        person = recipient_key(draft.recipient, grammar, keys)
         entry = ConsentEntry(recorded_at_ms=REGISTRY_AT_MS)
         owner.row(ConsentRow(key=f"consent:{shop.org}>{person}", timeline=(entry,)))

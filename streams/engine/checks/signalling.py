@@ -41,7 +41,7 @@ class _Found:
 def check(case: Case) -> Check | None:
     """FAIL MO_SPOOFED, SMSC_FAKED, FORWARD_UNSOLICITED, OWN_ADDRESS_ABROAD, LINK_WRONG; each that holds is named."""
     told = case.message.signalling
-    if told is UNTOLD:
+    if told == UNTOLD:
         return None
     found = _Found()
     if case.message.channel == "mo":

@@ -26,6 +26,7 @@ def check(case: Case) -> Check | None:
     since_ms = fact.since_ms
     if fact.status == "terminated" and fact.source == "row":
         grace_ends_ms = fact.from_ms + case.pack.terminated_grace_ms
+        case.clocked = True
         if case.e_ms < grace_ends_ms:
             return PASS
         since_ms = max(since_ms, grace_ends_ms)

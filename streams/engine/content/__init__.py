@@ -25,14 +25,15 @@ CHECKS: tuple[tuple[str, ContentCheck], ...] = (
 
 
 def content_checks(
-    case: Case, keys: Keys, route_passes: bool, lists: Compiled, linked: tuple[str, ...] = ()
+    case: Case, keys: Keys, route_passes: bool, lists: Compiled, linked: tuple[str, ...], labelled: bool
 ) -> list[Check]:  # fmt: skip
-    """Ask every content check. linked: `host:` subjects of the text. Our own error is CHECK_FAILED, never a block."""
-    message, answers = case.message, list[Check]()
+    """Ask every content check. linked: `host:` subjects of the text; labelled: it bears the advertising label. Our own
+    error is CHECK_FAILED, never a block."""
+    answers: list[Check] = []
     try:
         found = categories.found_in(case, lists, route_passes)
         named = [f.category for f in found]
-        advertised = is_advertisement(message.purpose, message.content.text, case.pack.advertising, named)
+        advertised = is_advertisement(case.message.purpose, labelled, case.pack.advertising, named)
     except Exception as error:  # any error of ours: the message must not pay for it
         return [_failed(categories.NAME, error)]
     if not (found or linked or advertised) and lists.whole(case.e_ms):

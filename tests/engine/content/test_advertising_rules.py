@@ -6,12 +6,12 @@ import pytest
 
 from streams.contracts.feeds import Manifest, RegistryValue
 from streams.contracts.registry import ConsentEntry, ConsentRow
-from streams.engine.pseudonym import state_pseudonym
+from streams.engine.pseudonym import person_key
 from tests.engine.kit import DAY, HOUR, KEYS, T, a2p, beat, decide, sender, view
 
 GOOD = "(광고) 하늘마트 가을 할인 무료수신거부 080-870-0000"
 TO = "821055509999"
-PERSON = state_pseudonym(KEYS, "kr:01055509999")
+PERSON = person_key(KEYS, "821055509999")
 NINE_PM = T + 8 * HOUR  # T is 13:00 in Seoul
 SHOP = sender(relays=("relay-7",), owner="org:1")
 FEED = "kr-consent-registry"

@@ -72,7 +72,7 @@ def _complete(played: Played, found: dict[Source, Decision]) -> None:
 
 def _right(played: Played, found: dict[Source, Decision]) -> None:
     cluster = played.cluster
-    views, decider = Views(cluster.log), Decider(policies(), KEYS)
+    views, decider = Views(cluster.log), Decider(policies(), KEYS, recall=0)
     for (partition, offset), decision in found.items():
         said = _encode(msgspec.structs.replace(decision, observed=None))
         for business in BUSINESSES:

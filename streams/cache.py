@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
@@ -15,7 +17,7 @@ class Miss:
 MISS: Final = Miss()
 
 
-class TwoGenerations(Generic[V]):
+class TwoGenerations(Generic[K, V]):
     """Holds between `capacity` and 2 × `capacity` keys; what wasn't asked for during one generation falls out.
 
     No order is kept and nothing is evicted one by one: a dict's oldest key costs a walk over the holes.
@@ -23,10 +25,10 @@ class TwoGenerations(Generic[V]):
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._young: dict[str, V] = {}
-        self._old: dict[str, V] = {}
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
 
-    def get(self, key: str) -> V | Miss:
+    def get(self, key: K) -> V | Miss:
         value = self._young.get(key, MISS)
         if value is not MISS:
             return value
@@ -35,13 +37,13 @@ class TwoGenerations(Generic[V]):
             self.put(key, value)
         return value
 
-    def put(self, key: str, value: V) -> None:
+    def put(self, key: K, value: V) -> None:
         if len(self._young) >= self._capacity:
             self._old = self._young
             self._young = {}
         self._young[key] = value
 
-    def drop(self, key: str) -> None:
+    def drop(self, key: K) -> None:
         self._young.pop(key, None)
         self._old.pop(key, None)
 
