@@ -61,12 +61,16 @@ class Partner(BaseModel):
 
 
 class Blacklist(BaseModel):
-    """Blacklists: what we are called in our own, the key that they are signed with (PEM), and whose we take."""
+    """Blacklists: what we are called in our own, the key that they are signed with (PEM), and whose we take.
+
+    metrics_dir: where `blacklist import` and `publish` leave what they did, for the node exporter's textfile collector.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
     signing_key_file: Path | None = None
+    metrics_dir: Path | None = None
     partners: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], Partner] = {}
 
     def shared_keys(self) -> tuple[tuple[str, bytes], ...]:

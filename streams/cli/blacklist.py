@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streams.cli.kafka import Held
     from streams.contracts.blacklists import BlacklistFile, BlacklistManifest, BlacklistRow
     from streams.contracts.reputation import SanctionRow
+    from streams.engine.blacklisting import Taken
     from streams.engine.policy import Policies
     from streams.engine.publishable import Ours, Published
 
@@ -49,7 +50,7 @@ def publish(
     Confirmed is what a person blocked, the regulator ordered, or was appealed against in vain or not in time; never
     what rests on a partner's list. Businesses and hosts stand in clear, people only for a partner and under its key.
     """
-    from streams.cli.listfiles import encoded, last_list, shared_key, stem_of, write_whole
+    from streams.cli.listfiles import encoded, last_list, shared_key, stem_of, told, write_whole
     from streams.engine.blacklisting import FORMAT, delta
     from streams.signing import private_key, sign
 
@@ -71,6 +72,7 @@ def publish(
     if before is not None:
         write_whole(stem.with_suffix(".delta"), sign(FORMAT, encoded(delta(before, file)), key))
     write_whole(stem.with_suffix(".snapshot"), sign(FORMAT, encoded(file), key))
+    told(rules, "blacklist_published_seconds", partner or "anybody", audience=partner or "anybody")
     changed = "" if before is None else f", {_changes(before, file)} since number {before.sequence}"
     answer(f"{stem.with_suffix('.snapshot')}: number {number}, {len(file.entries)} subjects{changed}.")
     for why, count in sorted(found.withheld.items()):
@@ -94,14 +96,42 @@ def import_(
     Its entries end when they expire, when a newer list no longer names them, or when no newer list comes in time. An
     older list than the one held is refused. Ends with 1 when this very list is held already.
     """
-    from streams.cli.listfiles import read_partners_list
+    from streams.cli.listfiles import ListRefused, read_partners_list, told
+
+    rules = shell_of(ctx).settings.blacklist
+    try:
+        found = read_partners_list(rules, file)
+        taken = _import(shell_of(ctx), file, found, trust, dry_run)
+    except ListRefused as refused:
+        if not dry_run:
+            issuer = refused.issuer or "unknown"
+            told(rules, "blacklist_imported_seconds", issuer, issuer=issuer, result=refused.reason)
+        raise
+    if not dry_run:
+        result = "held" if taken is None else "taken"
+        told(rules, "blacklist_imported_seconds", found.issuer, issuer=found.issuer, result=result)
+    if taken is None:
+        no(f"Number {found.sequence} of {found.issuer} is held already: nothing was written.")
+    manifest = taken.manifest
+    verb = "would be taken" if dry_run else "taken"
+    answer(
+        f"Number {manifest.seq} of {manifest.issuer} {verb} at trust level {manifest.trust}: {manifest.entries} "
+        f"subjects, {taken.listed} newly listed, {taken.delisted} no longer; "
+        f"fresh until {iso(manifest.fresh_until_ms)}."
+    )
+
+
+def _import(
+    shell: Shell, file: Path, found: BlacklistFile, trust: Literal["shadow", "label", "block"] | None, dry_run: bool
+) -> Taken | None:
+    """What taking the list came to, written unless it is a dry run; None where it is held already."""
+    from streams.cli.listfiles import ListRefused
     from streams.cli.publishing import write
-    from streams.engine.blacklisting import BlacklistRefused, Taken, take
+    from streams.engine.blacklisting import BlacklistRefused, take
     from streams.engine.epochs import effect_of, epoch_of
 
-    shell = shell_of(ctx)
-    found = read_partners_list(shell.settings.blacklist, file)
-    connection, done = shell.connection(), list[Taken]()
+    connection = shell.connection()
+    done: list[Taken] = []
 
     def rows(held: Held) -> list[tuple[str, BlacklistRow | BlacklistManifest]]:
         now_ms = time.time_ns() // 1_000_000
@@ -111,7 +141,7 @@ def import_(
         try:
             taken = take(found, mine, held.blacklist_rows(found.issuer), trust, now_ms, at_ms)
         except BlacklistRefused as refused:
-            raise InputError(f"{file} is refused ({refused.reason}): {refused}.") from refused
+            raise ListRefused(file, refused.reason, str(refused), found.issuer) from refused
         if taken is None:
             return []
         done.append(taken)
@@ -123,16 +153,7 @@ def import_(
         rows(view_of(connection, ("policy", "blacklists")))
     else:
         write(connection, "blacklists", found.issuer, ("policy", "blacklists"), rows, "The list was not taken")
-    if not done:
-        no(f"Number {found.sequence} of {found.issuer} is held already: nothing was written.")
-    (taken,) = done
-    manifest = taken.manifest
-    verb = "would be taken" if dry_run else "taken"
-    answer(
-        f"Number {manifest.seq} of {manifest.issuer} {verb} at trust level {manifest.trust}: {manifest.entries} "
-        f"subjects, {taken.listed} newly listed, {taken.delisted} no longer; "
-        f"fresh until {iso(manifest.fresh_until_ms)}."
-    )
+    return done[-1] if done else None
 
 
 @app.command()

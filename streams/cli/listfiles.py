@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streams.cli.shell import say
 from streams.config import Blacklist
@@ -15,13 +17,38 @@ from streams.engine.pseudonym import partner_key_id
 from streams.errors import ConfigError, InputError
 from streams.signing import PublicKey, SignatureRefused, opened, public_key
 
+if TYPE_CHECKING:
+    from streams.telemetry.metrics import GaugeName
+
 #: A list of half a million subjects is well below this.
 _MAX_BYTES = 256 << 20
 _DIGITS = 10
 
 
+class ListRefused(InputError):
+    """A partner's list that is not taken. `reason` is a code; `issuer` whose it is, where that is known."""
+
+    def __init__(self, file: Path, reason: str, sentence: str, issuer: str | None = None) -> None:
+        super().__init__(f"{file} is refused ({reason}): {sentence}.")
+        self.reason, self.issuer = reason, issuer
+
+
+def told(rules: Blacklist, name: GaugeName, where: str, **labels: str) -> None:
+    """Leave in `metrics_dir`, if there is one, that something was done now. Never stops what was done."""
+    if rules.metrics_dir is None:
+        return
+    from streams.telemetry.metrics import write
+
+    file = rules.metrics_dir / f"dualblock_{name.removesuffix('_seconds')}_{where}.prom"
+    try:
+        write(file, name, time.time(), **labels)
+    except OSError as error:
+        say(f"warning: {file} can't be written ({error.strerror}): nobody is told when lists go stale.")
+
+
 def read_partners_list(rules: Blacklist, file: Path) -> BlacklistFile:
-    """A partner's list, verified and for us. Raises InputError, ConfigError."""
+    """A partner's list, verified and for us. Raises InputError (ListRefused where it is none
+    for us), ConfigError."""
     data = _bytes(file)
     keys = {
         name: public_key(p.public_key_file) for name, p in rules.partners.items() if p.public_key_file is not None
@@ -32,18 +59,16 @@ def read_partners_list(rules: Blacklist, file: Path) -> BlacklistFile:
     try:
         found = read_list(payload)
     except BlacklistRefused as error:
-        raise InputError(f"{file} is refused ({error.reason}): {error}.") from error
+        raise ListRefused(file, error.reason, str(error), name) from error
     if found.issuer != name:
-        raise InputError(f"{file} is refused (OTHER_ISSUER): {name} has signed it in the name of {found.issuer}.")
+        raise ListRefused(file, "OTHER_ISSUER", f"{name} has signed it in the name of {found.issuer}", name)
     if found.audience not in (None, rules.name):
-        raise InputError(f"{file} is refused (NOT_FOR_US): it was made for {found.audience}.")
+        raise ListRefused(file, "NOT_FOR_US", f"it was made for {found.audience}", name)
     shared = dict(rules.shared_keys()).get(name)
     if found.persons_key is not None and shared is None:
         say(f"warning: {name} and we share no key (shared_key_file): people on its list will match nobody.")
     elif shared is not None and found.persons_key not in (None, partner_key_id(shared)):
-        raise InputError(
-            f"{file} is refused (OTHER_SHARED_KEY): its people stand under another key than shared_key_file."
-        )
+        raise ListRefused(file, "OTHER_SHARED_KEY", "its people stand under another key than shared_key_file", name)
     return found
 
 
@@ -54,8 +79,8 @@ def _opened(file: Path, data: bytes, keys: Mapping[str, PublicKey]) -> tuple[str
             return name, opened(FORMAT, data, key)
         except SignatureRefused as error:
             if error.reason != "WRONG_KEY":
-                raise InputError(f"{file} is refused ({error.reason}): {error}.") from error
-    raise InputError(f"{file} is refused (WRONG_KEY): it is signed by none of {', '.join(sorted(keys))}.")
+                raise ListRefused(file, error.reason, str(error), name if len(keys) == 1 else None) from error
+    raise ListRefused(file, "WRONG_KEY", f"it is signed by none of {', '.join(sorted(keys))}")
 
 
 def last_list(directory: Path, name: str, partner: str | None, key: PublicKey) -> BlacklistFile | None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import get_args
 
 import structlog
 
 from streams.contracts.base import encoder
+from streams.contracts.blacklists import Trust
 from streams.contracts.decisions import Decision, Observed
 from streams.engine.decide import Decider
 from streams.engine.intake import InvalidEvent, read_message
@@ -24,7 +26,7 @@ from streams.pipeline.replicator import Replicator, wall_ms
 from streams.pipeline.shaped import Shaped
 from streams.pipeline.step import Input, InvalidRecord, Output
 from streams.replica.changes import Applied, Entity
-from streams.telemetry.metrics import count
+from streams.telemetry.metrics import count, gauge
 
 log = structlog.get_logger()
 
@@ -66,12 +68,26 @@ class Gate:
             self._delivered = Delivered(decider.policies, decider.keys, self._view, self.newest_ms, *recent)
         self._shaped = Shaped(decider.keys, sent) if sent else None
         self._unsure = True  # whether the lists that the policy names have to be looked for
+        self._untold = True  # whether the partners' lists have to be told of
         self._missing: tuple[str, ...] = ()
         replicator.listen(self._changed)
 
     def catch_up(self) -> bool:
         self._now_ms = 0
-        return self._replicator.catch_up() and not self._lists_missing()
+        if not self._replicator.catch_up():
+            return False
+        if self._untold:
+            self._tell_partners()
+        return not self._lists_missing()
+
+    def _tell_partners(self) -> None:
+        """How fresh and how long the partners' lists are that this gate holds."""
+        self._untold = False
+        for manifest in self._view.blacklists():
+            gauge("blacklist_fresh_until_seconds", manifest.fresh_until_ms / 1000, issuer=manifest.issuer)
+            for trust in get_args(get_args(Trust)[0]):
+                held = manifest.entries if trust == manifest.trust else 0
+                gauge("blacklist_entries", held, issuer=manifest.issuer, trust=trust)
 
     def _lists_missing(self) -> bool:
         """Whether a content list that the policy names is not here: without it the gate would let through what it was
@@ -139,6 +155,7 @@ class Gate:
     def _changed(self, applied: Sequence[Applied]) -> None:
         """Count the changes that would have altered a decision already made."""
         self._unsure = self._unsure or any(change.entity == "policy" for change in applied)
+        self._untold = self._untold or any(change.entity == "blacklists" for change in applied)
         newest_ms = max(self.newest_ms.values(), default=0)
         if not newest_ms:
             return

@@ -5,9 +5,10 @@ A name is `<noun>_<unit>[_total]`, base units, bounded labels. The type checker 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, get_args
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, write_to_textfile
 
 CounterName = Literal[
     # Records handled by a step or an agent, valid or not. step
@@ -70,6 +71,15 @@ GaugeName = Literal[
     "open_appeals",
     # Of them those whose time for a decision has run out, by closed epochs: alert at 1. step
     "overdue_appeals",
+    # Until when a partner's blacklist counts without a newer one, seconds since 1970; said by every gate. issuer
+    "blacklist_fresh_until_seconds",
+    # How many subjects the partner's list that a gate holds names, at its level of trust. issuer, trust
+    "blacklist_entries",
+    # When a partner's list was last brought, seconds since 1970: taken, held, or the code it was refused with; by the
+    # command, to a file. issuer, result
+    "blacklist_imported_seconds",
+    # When our own list was last published, seconds since 1970; by the command, to a file. audience
+    "blacklist_published_seconds",
 ]
 
 _LABELS: dict[str, tuple[str, ...]] = {
@@ -102,6 +112,10 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "event_time_seconds": ("step",),
     "open_appeals": ("step",),
     "overdue_appeals": ("step",),
+    "blacklist_fresh_until_seconds": ("issuer",),
+    "blacklist_entries": ("issuer", "trust"),
+    "blacklist_imported_seconds": ("issuer", "result"),
+    "blacklist_published_seconds": ("audience",),
 }
 NAMESPACE = "dualblock"
 
@@ -124,6 +138,16 @@ def count(name: CounterName, value: float = 1, **labels: str) -> None:
 def gauge(name: GaugeName, value: float, **labels: str) -> None:
     """Set a gauge. Raises ValueError when the labels are not those of the name."""
     _GAUGES[name].labels(**labels).set(value)
+
+
+def write(file: Path, name: GaugeName, value: float, **labels: str) -> None:
+    """One value as a file for the node exporter's textfile collector: what a command says that ends before anybody
+    could ask it. The file appears whole or not at all. Raises OSError, and ValueError as `gauge` does."""
+    _GAUGES[name].clear()
+    gauge(name, value, **labels)
+    registry = CollectorRegistry()
+    registry.register(_GAUGES[name])
+    write_to_textfile(str(file), registry)
 
 
 def read(name: CounterName | GaugeName, **labels: str) -> float:

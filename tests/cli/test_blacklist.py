@@ -52,12 +52,13 @@ class Carriers:
         (home / "shared.key").write_text(SHARED.hex())
         (home / "subscribers.csv").write_text(f"number\n{PHONE}\n")
         shared = f'shared_key_file = "{home}/shared.key"\n'
+        told = f'metrics_dir = "{home}"\n'
         self._config(
-            "a", f'name = "carrier-a"\nsigning_key_file = "{home}/a.pem"\n[blacklist.partners.carrier-b]\n{shared}'
+            "a",
+            f'name = "carrier-a"\n{told}signing_key_file = "{home}/a.pem"\n[blacklist.partners.carrier-b]\n{shared}',
         )
-        self._config(
-            "b", f'name = "carrier-b"\n[blacklist.partners.carrier-a]\npublic_key_file = "{home}/a.pub.pem"\n{shared}'
-        )
+        public_key = f'public_key_file = "{home}/a.pub.pem"\n'
+        self._config("b", f'name = "carrier-b"\n{told}[blacklist.partners.carrier-a]\n{public_key}{shared}')
 
     def _config(self, name: str, text: str) -> None:
         (self.home / f"{name}.toml").write_text(f"allow_demo_keys = true\n[blacklist]\n{text}")
@@ -78,6 +79,12 @@ class Carriers:
 
     def file(self, number: int, kind: str = "snapshot") -> Path:
         return self.lists / f"carrier-a-for-carrier-b-{number:010}.{kind}"
+
+    def told(self, what: str, who: str) -> str:
+        """The one line of labels that a command left."""
+        text = (self.home / f"dualblock_blacklist_{what}_{who}.prom").read_text()
+        (line,) = [line for line in text.splitlines() if not line.startswith("#")]
+        return line.partition("{")[2].partition("}")[0]
 
     def read(self, number: int, kind: str = "snapshot") -> BlacklistFile:
         return read_list(opened(FORMAT, self.file(number, kind).read_bytes(), self.key.public_key()))
@@ -146,6 +153,8 @@ def test_what_is_no_list_for_us_is_refused_and_nothing_is_written(carriers: Carr
         file.write_bytes(make(carriers))
         said = carriers.take(file)
         assert (said.code, f"({reason})" in said.err) == (2, True), f"{name}: {said.err}"
+        who = "unknown" if reason == "WRONG_KEY" else "carrier-a"
+        assert carriers.told("imported", who) == f'issuer="{who}",result="{reason}"', name
     assert carriers.written() == before
 
 
@@ -157,6 +166,8 @@ def test_taken_held_changed_by_a_delta_and_never_listed_again(carriers: Carriers
     assert said.code == 0 and "3 newly listed" in said.out, said.err
     again = carriers.take(carriers.file(1))
     assert (again.code, "held already" in again.err) == (1, True)
+    assert carriers.told("imported", "carrier-a") == 'issuer="carrier-a",result="held"'
+    assert carriers.told("published", "carrier-b") == 'audience="carrier-b"'
     first = carriers.written()
     assert len([key for entity, key, _ in first if entity == "blacklists"]) == 4, "three rows and the manifest"
     assert sorted(v for e, _, v in first if e == "blacklists") == sorted(v for e, _, v in first if e != "blacklists")

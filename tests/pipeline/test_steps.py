@@ -10,6 +10,7 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
+from streams.contracts.blacklists import BlacklistManifest
 from streams.contracts.decisions import CheckRecord, Decision, Reason, RouteSeen
 from streams.contracts.feeds import Beat, Heartbeat
 from streams.contracts.registry import SenderEntry, SenderRow
@@ -187,6 +188,28 @@ def test_gate_is_not_ready_before_its_rows_are() -> None:
     fed = Fed()
     fed.caught_up = False
     assert not Gate(decider(), replicator(fed), "gate-0").catch_up()
+
+
+def test_gate_says_how_fresh_partners_lists_are_also_when_it_starts_with_them() -> None:
+    def manifest(seq: int, trust: str, entries: int, fresh_until_ms: int) -> bytes:
+        return msgspec.json.encode(
+            BlacklistManifest(
+                issuer="carrier-m", seq=seq, digest="0" * 64, trust=trust, since_ms=0, recorded_at_ms=seq,  # type: ignore[arg-type]  # a level of trust
+                fresh_until_ms=fresh_until_ms, entries=entries,
+            )
+        )  # fmt: skip
+
+    def said() -> tuple[float, ...]:
+        levels = [metric("blacklist_entries", issuer="carrier-m", trust=t) for t in ("shadow", "label", "block")]
+        return metric("blacklist_fresh_until_seconds", issuer="carrier-m"), *levels
+
+    fed = Fed()
+    rows = replicator(fed)
+    fed.bring("blacklists", "~manifest:carrier-m", manifest(1, "shadow", 7, T))
+    step = Gate(decider(), rows, "gate-0")
+    assert step.catch_up() and said() == (T / 1000, 7, 0, 0)
+    fed.bring("blacklists", "~manifest:carrier-m", manifest(2, "block", 5, T + 1000))
+    assert step.catch_up() and said() == (T / 1000 + 1, 0, 0, 5)
 
 
 def test_gate_counts_decisions_once_they_are_committed() -> None:

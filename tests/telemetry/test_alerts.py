@@ -66,9 +66,23 @@ def test_every_check_named_is_one() -> None:
     assert set(named[1].split("|")) <= {name for name, _ in CHECKS}
 
 
+def test_a_list_that_was_taken_or_is_held_already_alerts_nobody() -> None:
+    (rule,) = [rule for rule in RULES if rule["alert"] == "DualblockBlacklistRefused"]
+    assert set(re.findall(r'result!="([^"]+)"', rule["expr"])) == {"taken", "held"}
+
+
 @pytest.mark.parametrize(
     "metric",
-    ["overdue_appeals", "breaker_trips_total", "unknown_checks_total", "event_time_seconds", "dead_letters_total"],
+    [
+        "overdue_appeals",
+        "breaker_trips_total",
+        "unknown_checks_total",
+        "event_time_seconds",
+        "dead_letters_total",
+        "blacklist_fresh_until_seconds",
+        "blacklist_imported_seconds",
+        "blacklist_published_seconds",
+    ],  # fmt: skip
 )
 def test_what_somebody_must_be_told_has_a_rule(metric: str) -> None:
     assert any(metric in metrics(rule["expr"]) for rule in RULES)

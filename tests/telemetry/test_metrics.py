@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -28,3 +29,12 @@ def test_what_is_counted_can_be_read() -> None:
 def test_wrong_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="label"):
         metrics.count("commits_total", topic="x")
+
+
+def test_a_command_leaves_one_value_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.prom"
+    for result in ("taken", "BAD_SIGNATURE"):
+        metrics.write(file, "blacklist_imported_seconds", 1.5, issuer="carrier-b", result=result)
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    assert lines == ['dualblock_blacklist_imported_seconds{issuer="carrier-b",result="BAD_SIGNATURE"} 1.5']
+    assert [f.name for f in tmp_path.iterdir()] == ["x.prom"]
