@@ -16,11 +16,10 @@ from streams.engine.pseudonym import Keys
 
 DAY_MS = 86_400_000
 PARTNER = "carrier-b"
-#: The account that must announce what it sends; which of the drill's recipients its jobs bind.
+#: The account that must announce what it sends.
 BULK_ACCOUNT = "acct-0"
-JOBS = 3
-_BOUND = 40
-_LISTED = 12
+_BOUND = 40  # recipients of a job
+_LISTED = 12  # senders that a list may name
 
 
 class PartnerList:
