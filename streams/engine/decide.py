@@ -168,8 +168,12 @@ class Decider:
         by_partners = listed(case, claim.listings, () if route_passes else linked)
         wish = wanted(case, keys)
         objections = [] if clear else objections_of(checks, case.policy, rests.bases)
-        objections += _sanction_objections(stopped, case.policy)
-        objections += objections_of([*by_partners, *content], case.policy)
+        said = claim.records if clear else tuple(records_of(checks))
+        if stopped or content or by_partners or wish.check is not None:  # hardly ever
+            objections += _sanction_objections(stopped, case.policy)
+            objections += objections_of([*by_partners, *content], case.policy)
+            said = (*said, *records_of(content), *_sanction_records(stopped), *records_of(by_partners))
+            said = (*said, *_recipient_records(wish))
         if rests.relieved:
             objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
         objections += _recipient_objections(wish, case.policy)
@@ -185,18 +189,12 @@ class Decider:
             verdict=outcome.verdict,
             action=outcome.action,
             label=pack.label if outcome.action == "LABEL" else None,
-            reasons=reasons_of(objections, pack.ranks),
-            passed=(*passed, *[c.name for c in content if c.outcome == "PASS"]),
-            checks=(
-                *(claim.records if clear else records_of(checks)),
-                *records_of(content),
-                *_sanction_records(stopped),
-                *records_of(by_partners),
-                *_recipient_records(wish),
-            ),
+            reasons=reasons_of(objections, pack.ranks) if objections else (),
+            passed=(*passed, *names_passed(content)) if content else passed,
+            checks=said,
             won=outcome.won,
             flags=tuple(case.flags),
-            shadow=shadow_of(objections, allowed, case.policy, outcome),
+            shadow=shadow_of(objections, allowed, case.policy, outcome) if objections else None,
             leak=None if clear else leak_of(case, [c for c in checks if c.name not in rests.softened], own),
             sender=claim.sender,
             recipient=recipient_pseudonym(keys, message.recipient.removeprefix("+")),
