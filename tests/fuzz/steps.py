@@ -19,15 +19,20 @@ from streams.contracts.feeds import key_of
 from streams.contracts.topics import RECORDS
 from streams.engine.decide import Decider
 from streams.engine.intake import read_message
+from streams.engine.policy import Policies
 from streams.engine.skeleton import skeletons_of
 from streams.errors import InputError
+from streams.packs import shipped
+from streams.pipeline.behaviour import BehaviourStep
 from streams.pipeline.dead import dead_letter
 from streams.pipeline.errors import PipelineError
 from streams.pipeline.gate import Gate
+from streams.pipeline.held import Held
 from streams.pipeline.meter import Meter
 from streams.pipeline.registrar import Registrar
 from streams.pipeline.replicator import Listener, Replicator
 from streams.pipeline.retry import DeadLetter, Done, Unreadable, event_id_of, retried
+from streams.pipeline.settings import Connection
 from streams.pipeline.step import Input, InvalidRecord, Step
 from streams.replay.records import registry_value
 from streams.replica.changes import Change, Entity
@@ -115,6 +120,27 @@ def _meter(raw: bytes) -> None:
         assert output.value and msgspec.json.decode(output.value, type=RECORDS[output.entity])
 
 
+def _behaviour(raw: bytes) -> None:
+    step = BehaviourStep(Policies(shipped(), "kr"), _replicator(), Held(Connection("127.0.0.1:1"), "shapes", "b"), 1)
+    for offset in range(2):
+        try:
+            step.handle(Input(0, offset, None, raw, 0))
+        except InvalidRecord as invalid:
+            assert invalid.reason.replace("_", "").isupper()
+            return
+        for output in step.flush({0: offset + 1}, frozenset({0}), 0):
+            assert output.value and msgspec.json.decode(output.value, type=RECORDS[output.entity])
+        step.committed()
+
+
+def _behaviour_state(raw: bytes) -> None:
+    """What another version may have left on `shapes`: read or begun anew, and gone on from."""
+    step = BehaviourStep(Policies(shipped(), "kr"), _replicator(), Held(Connection("127.0.0.1:1"), "shapes", "b"), 1)
+    step._held.keep(0, {b"account:acct-901": raw})
+    step.handle(Input(0, 0, None, examples("sent")[1], 0))
+    assert [o.entity for o in step.flush({0: 1}, frozenset({0}), 0)][-1] == "shapes"
+
+
 @cache
 def _replicas() -> tuple[MemoryReplica, RocksReplica]:
     folder = tempfile.mkdtemp(prefix="dualblock-fuzz-")
@@ -199,6 +225,8 @@ TARGETS: tuple[Target, ...] = (
     Target("step-registrar", _registrar, _FEEDS),
     Target("step-gate", _gate, examples("messages")),
     Target("step-meter", _meter, examples("decisions")),
+    Target("step-behaviour", _behaviour, examples("sent")),
+    Target("step-behaviour-state", _behaviour_state, examples("shapes")),
     Target("replica-registry", partial(_applied, "registry"), _FEEDS, found=_deep("feeds")),
     Target("replica-policy", partial(_applied, "policy"), examples("policy"), found=_deep("policy")),
     Target(
