@@ -53,7 +53,8 @@ def run(ctx: typer.Context) -> None:
     _stop(workers)
     if ended is not None:
         no(f"The {ended} ended with {code}: the others were stopped. Its last lines above say why.")
-    failed = [role for role, worker in workers.items() if worker.returncode]
+    # Ended by the signal itself is who was still starting and had nothing open: later it stops, and ends with 0.
+    failed = [role for role, worker in workers.items() if worker.returncode not in (0, -signal.SIGTERM)]
     if failed:
         no(f"Not stopped in order: {', '.join(failed)}.")
     say("Stopped.")

@@ -8,6 +8,7 @@ the carrier itself has checked, so it is always charged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from streams.contracts.decisions import Decision
 from streams.contracts.messages import Leg, Message
@@ -28,13 +29,21 @@ _MASK = (1 << HASH_BITS) - 1
 _MEMO = 50_000
 
 
+class _Way(NamedTuple):
+    """account: whom it charges, if anybody; route, peer: hashes."""
+
+    account: tuple[str, ...]
+    route: int | None
+    peer: int | None
+
+
 class Shaper:
     """Says what a message adds. Holds nothing but what it has computed before: it runs for every message."""
 
     def __init__(self, keys: Keys) -> None:
         self._key = keys.state
         self._blocks: dict[int, tuple[int, int]] = {}
-        self._ways: dict[tuple[str | None, str | None, str | None], tuple[int | None, int | None]] = {}
+        self._ways: dict[tuple[str | None, str | None, str | None], _Way] = {}
 
     def fact(self, message: Message, decided: Decided) -> tuple[tuple[str, ...], Fact] | None:
         """Whose (one or two subjects) and what; None where it is nobody's. A retry was counted with its first try."""
@@ -42,15 +51,17 @@ class Shaper:
         if message.retry_of is not None or not sender:
             return None
         route = message.route
-        account = route.account_id
-        subjects: tuple[str, ...] = (sender,) if genuine(decision) and len(sender) <= MAX_SUBJECT else ()
-        if account is not None:
-            subjects = (*subjects, f"account:{account}")
+        named = (route.relay_id, route.account_id, route.peer_ip)
+        way = self._ways.get(named)
+        if way is None:
+            way = self._way(*named)
+        subjects = way.account
+        if genuine(decision) and len(sender) <= MAX_SUBJECT:
+            subjects = (sender, *subjects)
         elif not subjects:
             return None
         who, mark = message.recipient, decision.fingerprint
-        plain = who.isdigit() and who.isascii() and who[0] != "0"  # as nearly all are: nothing to be done
-        if not plain:
+        if not (who.isdigit() and who.isascii() and who[0] != "0"):  # else it is as it should be, as nearly all are
             who = person(who, pack.grammar)
         if is_number(who):
             allocated, rest = divmod(int(who), ALLOCATED)
@@ -58,15 +69,11 @@ class Shaper:
             held = self._blocks.get(allocated)
             if held is None:
                 held = self._block(allocated)
-            block = held[0]
-            place = held[1] + sub * _STRIDE & _MASK
+            block, first = held
+            place = first + sub * _STRIDE & _MASK
         else:
             place = block = hashed(who, self._key)  # an address that lies beside no other
             bit = 0
-        way = (route.relay_id, account, route.peer_ip)
-        passed = self._ways.get(way)
-        if passed is None:
-            passed = self._way(*way)
         return subjects, Fact(
             decision.event_time_ms // pack.epoch_ms,
             message.leg,
@@ -74,8 +81,8 @@ class Shaper:
             bit,
             block,
             None if mark is None else int(mark, 16) >> 11,
-            passed[0],
-            passed[1],
+            way.route,
+            way.peer,
             message.group_size or 1,
             bool(decision.reasons) and _unlisted(decision),
         )
@@ -89,12 +96,14 @@ class Shaper:
         self._blocks[allocated] = found
         return found
 
-    def _way(self, relay: str | None, account: str | None, peer: str | None) -> tuple[int | None, int | None]:
-        """The hashes of a route and of a peer's address."""
+    def _way(self, relay: str | None, account: str | None, peer: str | None) -> _Way:
         if len(self._ways) >= _MEMO:
             self._ways.clear()
-        route = None if relay is None else hashed(f"{relay}\x00{account}", self._key)
-        found = self._ways[relay, account, peer] = (route, None if peer is None else hashed(peer, self._key))
+        found = self._ways[relay, account, peer] = _Way(
+            () if account is None else (f"account:{account}",),
+            None if relay is None else hashed(f"{relay}\x00{account}", self._key),
+            None if peer is None else hashed(peer, self._key),
+        )
         return found
 
 
@@ -104,9 +113,9 @@ def _unlisted(decision: Decision) -> bool:
 
 def genuine(decision: Decision) -> bool:
     """Whether the sender on the display was proved to be the one who sent."""
-    if "origin" not in decision.passed and "route" not in decision.passed:
+    passed, reasons = decision.passed, decision.reasons
+    if "route" not in passed and "origin" not in passed:
         return False
-    reasons = decision.reasons
     return not reasons or all([r.gate not in ("forgery", "standing") for r in reasons])
 
 
