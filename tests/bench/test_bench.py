@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import figures, gate, replay
+from bench import against, figures, gate, replay
 from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
@@ -147,3 +147,8 @@ def test_what_the_breaker_costs_is_said_part_by_part() -> None:
     found = [line.split(",")[0] for line in lines if " µs, of " in line]
     assert found == ["gate", "gate", "meter", "agent"]
     assert not any(line.endswith(" of 0") for line in lines)
+
+
+def test_against_asks_for_a_commit() -> None:
+    with pytest.raises(SystemExit, match="Say which commit"):
+        against.main([])

@@ -1,0 +1,81 @@
+"""This tree's decisions against those of an older commit: CPU time of a replay of the same files, taking turns.
+
+    python -m bench.against COMMIT [--messages N] [--repeats N] [--core N | --no-pin] [--write]
+
+The older commit is checked out beside this tree and writes the demo's files, so both read what both know. Each run is
+`dualblock replay` in a process of its own; what a replay of no message costs is taken off. The ratio is what to read.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.command import pinned, told
+from bench.machine import ROOT
+from bench.spread import spread
+
+_REPLAY = ("registry", "reports", "directives", "orders", "policy")
+
+
+def run(tree: Path, *arguments: str) -> float:
+    """CPU seconds of a command of that tree. Raises CalledProcessError; 1 is an answer, not an error."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments], cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    if done.returncode not in (0, 1):
+        raise subprocess.CalledProcessError(done.returncode, done.args, stderr=done.stderr)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def replayed(tree: Path, world: Path, messages: Path, out: Path) -> float:
+    """CPU seconds of a replay of the world's files."""
+    control = [f"--{kind}={world / kind}.ndjson" for kind in _REPLAY if (world / f"{kind}.ndjson").exists()]
+    return run(tree, "replay", f"--messages={messages}", f"--out={out}", *control)
+
+
+def measured(commit: str, messages: int, repeats: int, directory: Path) -> list[str]:
+    """The result as lines."""
+    older, world, none = directory / "older", directory / "world", directory / "none.ndjson"
+    subprocess.run(["git", "worktree", "add", "--detach", "--force", older, commit], cwd=ROOT, check=True,
+                   capture_output=True)  # fmt: skip
+    try:
+        run(older, "demo", f"--messages={messages}", f"--out={world}")
+        none.write_bytes(b"")
+        spent: dict[Path, list[float]] = {older: [], ROOT: []}
+        for n in range(repeats):
+            for tree, found in spent.items():
+                idle = replayed(tree, world, none, directory / f"none-{n}-{tree.name}")
+                found.append(replayed(tree, world, world / "messages.ndjson", directory / f"{n}-{tree.name}") - idle)
+    finally:
+        subprocess.run(["git", "worktree", "remove", "--force", older], cwd=ROOT, check=True)
+    count = (world / "messages.ndjson").read_bytes().count(b"\n")
+    ratios = spread([here / there for there, here in zip(spent[older], spent[ROOT], strict=True)])
+    return [
+        f"then     {spread([s * 1e6 / count for s in spent[older]]).shown('µs of CPU per message', 1)}",
+        f"now      {spread([s * 1e6 / count for s in spent[ROOT]]).shown('µs of CPU per message', 1)}",
+        f"ratio    {ratios.shown('', 2)}(now : then)",
+    ]
+
+
+def main(arguments: list[str] | None = None) -> list[str]:
+    """Run as a command; prints and returns the lines."""
+    said = sys.argv[1:] if arguments is None else arguments
+    if not said or said[0].startswith("-"):
+        raise SystemExit("Say which commit: python -m bench.against COMMIT")
+    commit, *rest = said
+    given = pinned("against", "Decisions of this tree against a commit's.", {"messages": 60_000, "repeats": 3}, rest)
+    with tempfile.TemporaryDirectory(prefix="dualblock-against-") as directory:
+        lines = measured(commit, given.messages, given.repeats, Path(directory))
+    return told("against", given, said, lines)
+
+
+if __name__ == "__main__":
+    main()
