@@ -89,6 +89,8 @@ class Feeder:
         self.fed = Counter[int]()
         self._keep, self._alter = keep, alter
         self.changed: list[Changed] = []
+        self._unplaced: set[bytes] = set()
+        self._connection = connection
         self._topic, self._world = connection.topic("messages"), world
         self._grammar = policies.default.pack.grammar
         self._rate, self._changes, self._publish = rate, changes, publish
@@ -140,10 +142,21 @@ class Feeder:
         if error is not None:
             self._failed.append(error.str())
             return
-        partition, offset = where.partition() or 0, where.offset() or 0
+        partition, offset = where.partition() or 0, where.offset()
         self.fed[partition] += 1
-        if offset % self._keep == 0:
+        if offset is None:
+            self._unplaced.add(raw)
+        elif offset % self._keep == 0:
             self.sent[partition, offset] = raw
+
+    def _place(self) -> None:
+        """What was taken at its second attempt, the first having arrived, was acknowledged without its offset."""
+        from streams.drill.reader import read  # which knows this module
+
+        if self._unplaced:
+            for record in read(self._connection, self._topic):
+                if record.value in self._unplaced and record.offset % self._keep == 0:
+                    self.sent[record.partition, record.offset] = record.value
 
     def stop(self) -> dict[tuple[int, int], bytes]:
         """Stop, wait for acknowledgements and answer what was sent. Raises DrillStuck when something was not taken."""
@@ -158,4 +171,5 @@ class Feeder:
             raise DrillStuck(
                 f"{left} events were not acknowledged; {self._failed[:3]}; the client: {stands(self._statistics)}"
             )
+        self._place()
         return self.sent

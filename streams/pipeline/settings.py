@@ -29,6 +29,11 @@ class Connection:
             "bootstrap.servers": self.bootstrap,
             "socket.keepalive.enable": True,
             "topic.metadata.refresh.interval.ms": 60_000,
+            # Re-bootstrap (the default, KIP-899) forgets every broker each time that none is connected, moves all
+            # partitions away and back, and in a bad network hardly anything is sent meanwhile: docs/reliability.md.
+            "metadata.recovery.strategy": "none",
+            # Then this is how long a broker that is back may wait to be seen (default 10 s).
+            "reconnect.backoff.max.ms": 1000,
             **self.security,
         }
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from confluent_kafka import Message
 
 from streams.broker.settings import HOST, free_port
-from streams.drill.feeder import close, producer, stands
+from streams.drill.feeder import Feeder, close, producer, stands
+from streams.drill.world import World
+from streams.engine.policy import Policies
+from streams.packs import shipped
 from streams.pipeline.settings import Connection
+from streams.replay.history import Record
 
 
 def test_closing_does_not_wait_for_what_nobody_takes() -> None:
@@ -35,3 +44,14 @@ def test_a_stuck_client_says_where_its_records_stand() -> None:
     told = stands(said[0])
     assert "bootstrap" in told and "idempotence" in told and "drill-test.messages.v1[-1] of leader -1" in told
     assert stands("") == "it never said"
+
+
+def test_what_was_acknowledged_without_its_offset_is_found_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As offset 0 it took the place of the first event, which then was judged by another's bytes."""
+    connection = Connection(f"{HOST}:{free_port()}", "drill-test.")
+    feeder = Feeder(connection, World(1, 0), Policies(shipped(), "kr"), rate=1)
+    for raw, offset in ((b"first", 0), (b"again", None)):
+        feeder._delivered(raw, None, cast("Message", SimpleNamespace(partition=lambda: 0, offset=lambda o=offset: o)))
+    log = [Record(0, 0, b"", b"first", 0), Record(0, 7, b"", b"again", 0)]
+    monkeypatch.setattr("streams.drill.reader.read", lambda *_: log)
+    assert feeder.stop() == {(0, 0): b"first", (0, 7): b"again"}

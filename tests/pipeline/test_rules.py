@@ -18,6 +18,7 @@ from streams.pipeline.errors import AbortNeeded, RestartNeeded, TopicError, Unkn
 from streams.pipeline.fuse import Fuse
 from streams.pipeline.late import NEVER_MS, alters_from_ms
 from streams.pipeline.overlay import Overlay
+from streams.pipeline.settings import Connection, LoopSettings, progress_producer, replica_consumer
 from streams.pipeline.topics import DEFAULT_PARTITIONS, plan
 from streams.replica.changes import Applied, Value
 
@@ -191,3 +192,15 @@ def test_from_when_a_change_alters_answers(old: Value | None, new: Value | None,
 
 def test_entries_compare_by_value() -> None:
     assert Entry(version=1) == Entry(version=1)
+
+
+def test_no_client_forgets_its_brokers_while_none_answers() -> None:
+    """In a network that cuts connections re-bootstrapping clients had six times as many records waiting."""
+    connection = Connection("127.0.0.1:9092", "t.")
+    loop = LoopSettings(connection, "g", "i")
+    for config in (
+        connection.base(), loop.consumer(), loop.producer(), replica_consumer(connection, "r"),
+        progress_producer(connection, "r"),
+    ):  # fmt: skip
+        assert config["metadata.recovery.strategy"] == "none"
+        assert config["reconnect.backoff.max.ms"] <= 1000  # a broker that is back is seen soon
