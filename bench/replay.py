@@ -9,7 +9,6 @@ and its decision encoded. Every run is a process of its own, so that no cache is
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import time
@@ -25,6 +24,7 @@ from streams.contracts.decisions import Decision, Observed
 from streams.demo import World, build_world
 from streams.demo import control as control_records
 from streams.engine.pseudonym import Keys
+from streams.heap import settle
 from streams.replay.drive import Drive, Raw, Refused, Timed
 from streams.replay.files import gate
 
@@ -113,8 +113,7 @@ def main(arguments: list[str] | None = None) -> list[str]:
     world = build_world(given.seed, given.messages)
     control, messages = control_of(world), raws(world)
     del world
-    gc.collect()
-    gc.freeze()  # a collection in a run should look at what the run made
+    settle()  # as `dualblock replay` does
     runs = [run_apart(control, messages) for _ in range(given.repeats)]
     return told("replay", given, arguments, report(runs, len(messages)))
 

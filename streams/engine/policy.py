@@ -20,7 +20,7 @@ from streams.engine.pack import CODES, MAX_RELEASERS, RANKS, Advertising, Orders
 from streams.engine.patterns import PatternRefused, between, matcher
 from streams.engine.short import short_hash
 from streams.engine.sketches import NAMES
-from streams.engine.timeline import all_current, counts_since, current, stretch
+from streams.engine.timeline import all_current, counts_since, current, stretch, times_in
 from streams.engine.view import View
 
 PackData = Mapping[str, Any]
@@ -87,7 +87,7 @@ class Policies:
         if not begin <= e_ms < end:
             entry = current(row.timeline, e_ms)
             kept = None if entry is None else self._kept(entry) or self._last_good(row, e_ms)
-            self._now, self._stretch = kept or self.default, stretch(e_ms, (row,))
+            self._now, self._stretch = kept or self.default, stretch(e_ms, times_in(row))
         return self._now
 
     def abroad(self, view: View, e_ms: int) -> Abroad:

@@ -8,7 +8,7 @@ anything else (`Case.clocked`) is not kept, and our own failure is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -27,12 +27,14 @@ from streams.engine.claims import Claim, judged
 from streams.engine.feeds import Absence
 from streams.engine.policy import Policy
 from streams.engine.pseudonym import Keys
-from streams.engine.timeline import stretch
+from streams.engine.timeline import stretch, times_in
 from streams.engine.view import View
 
 #: Everything of a message that a claim rests on; `Case` has the policy, `Kept` the rest.
 Name = tuple[Sender, Route, str, str, str, str | None, str | None, str | None]
 Ask = Callable[[str], Any]
+#: What was asked, of which keys, and what was said of each.
+Answers = tuple[tuple[Ask, tuple[str, ...], list[Any]], ...]
 A = TypeVar("A")
 
 
@@ -42,7 +44,7 @@ class Kept(NamedTuple):
     claim: Claim
     policy: Policy
     view: View
-    answers: tuple[tuple[Ask, tuple[str, ...], list[Any]], ...]
+    answers: Answers
     from_ms: int
     to_ms: int
     vouched: tuple[tuple[str, Absence | bool], ...]
@@ -57,6 +59,7 @@ class Claims:
         self._keys = keys
         self._kept: TwoGenerations[Name, Kept] | None = TwoGenerations(held) if held else None
         self._met: TwoGenerations[int, None] = TwoGenerations(4 * held)
+        self._read: TwoGenerations[str, tuple[Any, tuple[int, ...]]] = TwoGenerations(held)
 
     def __len__(self) -> int:
         return 0 if self._kept is None else len(self._kept)
@@ -69,8 +72,7 @@ class Claims:
         name = _name(message)
         kept = self._kept.get(name)
         if isinstance(kept, Miss):
-            if isinstance(self._met.get(named := hash(name)), Miss):  # most people write once, and would fill it
-                self._met.put(named, None)
+            if message.traffic_class == "p2p" and self._new(name):
                 return judged(case, self._keys)
         elif _stands(kept, case):
             case.recall(kept.reads, kept.number)
@@ -82,10 +84,28 @@ class Claims:
         case.view = view
         if not case.clocked and not any([check.gate == "own" for check in claim.checks]):
             answers = tuple([(ask, tuple(said), list(said.values())) for ask, said in witness.answers.items()])
-            begin, end = stretch(case.e_ms, (said for *_, all_said in answers for said in all_said))
+            begin, end = stretch(case.e_ms, self._times(answers))
             vouched = tuple(case.vouched.items())
             self._kept.put(name, Kept(claim, case.policy, view, answers, begin, end, vouched, *case.recalled()))
         return claim
+
+    def _times(self, answers: Answers) -> Iterator[int]:
+        for _, keys, said in answers:
+            for key, value in zip(keys, said, strict=True):
+                if value is not None:
+                    held = self._read.get(key)
+                    if isinstance(held, Miss) or held[0] is not value:  # a relay's row is read for thousands
+                        held = (value, tuple(times_in(value)))
+                        self._read.put(key, held)
+                    yield from held[1]
+
+    def _new(self, name: Name) -> bool:
+        """Most people write once, and would push out who writes often: they are kept at their second message."""
+        named = hash(name)
+        if not isinstance(self._met.get(named), Miss):
+            return False
+        self._met.put(named, None)
+        return True
 
 
 def _name(message: Message) -> Name:

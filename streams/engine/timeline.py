@@ -53,10 +53,10 @@ def ended_since(timeline: Sequence[E], e_ms: int) -> int:
     return max((t for t in times if t <= e_ms), default=-(2**53))
 
 
-def stretch(e_ms: int, answers: Iterable[Any]) -> tuple[int, int]:
-    """The event times around e that stand to every time in the answers as e does, whether rules say `<` or `<=`."""
+def stretch(e_ms: int, times: Iterable[int]) -> tuple[int, int]:
+    """The event times around e that stand to each of these times as e does, whether rules say `<` or `<=`."""
     begin, end = -_EVER, _EVER
-    for time in _times(answers):
+    for time in times:
         if time > e_ms:
             end = min(end, time)
         elif time < e_ms:
@@ -66,18 +66,19 @@ def stretch(e_ms: int, answers: Iterable[Any]) -> tuple[int, int]:
     return begin, end
 
 
-def _times(values: Iterable[Any]) -> Iterator[int]:
-    for value in values:
-        if isinstance(value, tuple):
-            yield from _times(value)
-        elif isinstance(value, Record):
-            times, records = _fields(value.__class__)
-            for name in times:
-                time = getattr(value, name)
-                if time is not None:
-                    yield time
-            for name in records:
-                yield from _times((getattr(value, name),))
+def times_in(value: Any) -> Iterator[int]:
+    """Every time that stands in a record, or in a tuple of them."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from times_in(part)
+    elif isinstance(value, Record):
+        times, records = _fields(value.__class__)
+        for name in times:
+            time = getattr(value, name)
+            if time is not None:
+                yield time
+        for name in records:
+            yield from times_in(getattr(value, name))
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -12,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from streams.heap import settle
 from streams.pipeline.errors import AbortNeeded, RestartNeeded, kafka_error
 from streams.pipeline.progress import ProgressWriter
 from streams.pipeline.settings import Config, Connection, replica_consumer
@@ -280,8 +280,7 @@ class Replicator:
 
     def _arrived(self) -> None:
         log.info("replica_caught_up", replica=self._name, offsets=len(self._ended))
-        gc.collect()
-        gc.freeze()  # what was loaded stays: a full collection over millions of objects takes half a second
+        settle()
         self._progress.touch_all(self._places)
         self._stamped_s = 0.0
 

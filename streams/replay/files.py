@@ -11,6 +11,7 @@ from streams.engine.decide import DATA_VERSION, ENGINE_VERSION
 from streams.engine.policy import Policies
 from streams.engine.pseudonym import Keys
 from streams.errors import InputError
+from streams.heap import settle
 from streams.packs import shipped
 from streams.replay.drive import Drive, Raw, Refused, Timed
 from streams.replay.embedded import Embedded
@@ -65,6 +66,7 @@ def drive(
     """Run the inputs through an embedded gate; answers how many message lines there were. `each` is called per line."""
     run = Drive(embedded, decided, refused, inputs.control(refused))
     count = 0
+    settle()
 
     def counted(lines: Iterable[Raw]) -> Iterator[Raw]:
         nonlocal count

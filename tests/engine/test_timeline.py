@@ -5,7 +5,7 @@ import pytest
 from streams.contracts.base import Entry
 from streams.contracts.registry import NumberEntry
 from streams.engine.case import LONG_AGO
-from streams.engine.timeline import all_current, counts_since, current, ended_since, stretch, visible
+from streams.engine.timeline import all_current, counts_since, current, ended_since, stretch, times_in, visible
 from tests.engine.kit import DAY, HOUR, T, number
 
 
@@ -78,10 +78,10 @@ def test_since_when_it_counts() -> None:
 )
 def test_a_stretch_ends_where_any_rule_could_say_otherwise(e_ms: int, expected: tuple[int, int]) -> None:
     row = number("suspended", recorded_at_ms=T - DAY, from_ms=T, to_ms=T + HOUR)
-    assert stretch(e_ms, [None, (), ("a word",), row]) == expected
-    assert stretch(e_ms, [(row, row)]) == expected
+    assert stretch(e_ms, times_in((None, (), ("a word",), row))) == expected
+    assert stretch(e_ms, [*times_in(row), *times_in(row)]) == expected
 
 
 def test_nothing_with_a_time_holds_for_ever() -> None:
-    begin, end = stretch(T, [None])
+    begin, end = stretch(T, times_in(None))
     assert begin < -(2**53) < 2**53 < end
