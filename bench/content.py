@@ -70,10 +70,10 @@ def main(arguments: list[str] | None = None) -> list[str]:
         "exact fingerprint": lambda m: fingerprint.fingerprint(m.content.text),
         "band keys and subjects": lambda m: band_subjects(m.route.relay_id, m.content.text),
         "hosts and checks, no lists": lambda m: content_checks(
-            cases[m.event_id], keys, False, NOTHING, hosts.host_subjects(m.content.text, shared)
+            cases[m.event_id], keys, False, NOTHING, hosts.host_subjects(m.content.text, shared), False
         ),
         "hosts and checks, five lists": lambda m: content_checks(
-            cases[m.event_id], keys, False, held, hosts.host_subjects(m.content.text, shared)
+            cases[m.event_id], keys, False, held, hosts.host_subjects(m.content.text, shared), False
         ),
     }
     found = {name: min(microseconds(world.messages, part) for _ in range(3)) for name, part in parts.items()}
