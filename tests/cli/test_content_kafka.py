@@ -18,7 +18,7 @@ from streams.contracts.policy import PolicyEntry, PolicyRow
 from streams.contracts.registry import ConsentRow
 from streams.engine.decide import Decider
 from streams.engine.policy import Policies
-from streams.engine.pseudonym import Keys, state_pseudonym
+from streams.engine.pseudonym import Keys, person_key
 from streams.engine.skeleton import skeletons_of
 from streams.packs import shipped
 from streams.pipeline.gate import ENTITIES, Gate
@@ -164,7 +164,7 @@ def test_consents_are_imported_under_pseudonyms(held: Cluster, tmp_path: Path, m
                 "kr:consent")  # fmt: skip
     assert done.code == 0, done.err
     rows = [value for value in held.settle().values() if isinstance(value, ConsentRow)]
-    person = state_pseudonym(KEYS, "kr:01055509999")
+    person = person_key(KEYS, "821055509999")
     assert {row.key: row.timeline[0].night for row in rows} == {
         f"consent:org:1>{person}": True,
         "consent:org:1>~ab": False,
