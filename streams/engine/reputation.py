@@ -66,9 +66,7 @@ def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
     """
     standing = [_counting(imposed, case) for subject in subjects if (imposed := case.sanctions(subject))]
     found: list[Hit] = []
-    if len(standing) < case.pack.matching_bands:
-        return found
-    for directive in (True, False):
+    for directive in (True, False) if standing else ():
         sides = ([e for e in entries if (e.authority == "regulator") is directive] for entries in standing)
         stopped = [hit for side in sides if (hit := _strictest(case, "campaign", side, directive)) is not None]
         if len(stopped) >= case.pack.matching_bands:
