@@ -2,7 +2,7 @@
 
     python -m bench.against COMMIT [--messages N] [--repeats N] [--core N | --no-pin] [--write]
 
-The older commit is checked out beside this tree and writes the demo's files, so both read what both know. Each run is
+The older commit is unpacked beside this tree and writes the demo's files, so both read what both know. Each run is
 `dualblock replay` in a process of its own; what a replay of no message costs is taken off. The ratio is what to read.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.command import pinned, told
 from bench.machine import ROOT
 from bench.spread import spread
+from streams.drill.versions import source_of
 
 _REPLAY = ("registry", "reports", "directives", "orders", "policy")
 
@@ -43,19 +44,14 @@ def replayed(tree: Path, world: Path, messages: Path, out: Path) -> float:
 
 def measured(commit: str, messages: int, repeats: int, directory: Path) -> list[str]:
     """The result as lines."""
-    older, world, none = directory / "older", directory / "world", directory / "none.ndjson"
-    subprocess.run(["git", "worktree", "add", "--detach", "--force", older, commit], cwd=ROOT, check=True,
-                   capture_output=True)  # fmt: skip
-    try:
-        run(older, "demo", f"--messages={messages}", f"--out={world}")
-        none.write_bytes(b"")
-        spent: dict[Path, list[float]] = {older: [], ROOT: []}
-        for n in range(repeats):
-            for tree, found in spent.items():
-                idle = replayed(tree, world, none, directory / f"none-{n}-{tree.name}")
-                found.append(replayed(tree, world, world / "messages.ndjson", directory / f"{n}-{tree.name}") - idle)
-    finally:
-        subprocess.run(["git", "worktree", "remove", "--force", older], cwd=ROOT, check=True)
+    older, world, none = source_of(ROOT, commit, directory / "older"), directory / "world", directory / "none.ndjson"
+    run(older, "demo", f"--messages={messages}", f"--out={world}")
+    none.write_bytes(b"")
+    spent: dict[Path, list[float]] = {older: [], ROOT: []}
+    for n in range(repeats):
+        for tree, found in spent.items():
+            idle = replayed(tree, world, none, directory / f"none-{n}-{tree.name}")
+            found.append(replayed(tree, world, world / "messages.ndjson", directory / f"{n}-{tree.name}") - idle)
     count = (world / "messages.ndjson").read_bytes().count(b"\n")
     ratios = spread([here / there for there, here in zip(spent[older], spent[ROOT], strict=True)])
     return [

@@ -60,13 +60,18 @@ def two_versions(directory: Path, root: Path | None = None) -> tuple[Version, Ve
     return older, _copy(package, directory / "newer", newer, "this package with ENGINE_VERSION changed")
 
 
-def _wheel(root: Path, ref: str, directory: Path, what: str) -> Version:
-    """The wheel of a git ref, in an environment with the packages that its lock asks for."""
-    source, wheels = directory / "source", directory / "wheels"
+def source_of(root: Path, ref: str, directory: Path) -> Path:
+    """The tree of a git ref, below a new directory. Raises NoSuchVersion."""
+    source, archive = directory / "source", directory / "source.tar"
     source.mkdir(parents=True)
-    archive = directory / "source.tar"
     _git(root, "archive", "--format=tar", "-o", str(archive), ref)
     _run(["tar", "-xf", str(archive), "-C", str(source)])
+    return source
+
+
+def _wheel(root: Path, ref: str, directory: Path, what: str) -> Version:
+    """The wheel of a git ref, in an environment with the packages that its lock asks for."""
+    source, wheels = source_of(root, ref, directory), directory / "wheels"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     _run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(wheels), str(source)])
     same = (source / _LOCK).read_bytes() == (root / _LOCK).read_bytes()
