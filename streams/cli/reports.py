@@ -172,14 +172,13 @@ def erase(
     """
     from streams.cli.kafka import send
     from streams.contracts.appeals import Outcome
-    from streams.engine.people import person
-    from streams.engine.pseudonym import person_key
+    from streams.engine.recipient import recipient_key
 
     shell = shell_of(ctx)
     if not reporter.strip():
         raise InputError("--reporter is empty: give the reporter's number, or the id that the portal gave.")
     keys, pack, connection = shell.keys(), shell.policies().default.pack, shell.connection()
-    key, now_ms = person_key(keys, person(reporter, pack.grammar)), time.time_ns() // 1_000_000
+    key, now_ms = recipient_key(reporter, pack.grammar, keys), time.time_ns() // 1_000_000
     record = Outcome(
         outcome_id=f"erased-{now_ms}", reporter=key, subject="-", sanction_id="-", overturned=False,
         recorded_at_ms=now_ms, erased=True,

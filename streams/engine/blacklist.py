@@ -86,8 +86,9 @@ def listed(case: Case, held: Listings, hosts: tuple[str, ...] = ()) -> list[Chec
     hosts: `host:` subjects of the text's links.
     """
     found, moved = [*held.found], held.moved
+    issuers = [manifest.issuer for manifest in case.blacklists()] if hosts else []
     for subject in hosts:
-        for issuer in (manifest.issuer for manifest in case.blacklists()):
+        for issuer in issuers:
             if (entry := case.blacklisted(issuer, subject)) is not None:
                 found.append(Listing(issuer, HOST, entry, subject.removeprefix("host:")))
     if not found and not moved:

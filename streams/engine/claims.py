@@ -23,7 +23,8 @@ class Claim(NamedTuple):
 
     passed, records: of the checks, as a decision has them. senders, hands, above: subjects under which the message may
     be under sanction; senders[0] is what reports are counted against. requires_job: the account's bulk sends are
-    signed. clear: nothing failed, and nothing is imposed on any of the subjects.
+    signed. route_passes: the route binding proves the sender. clear: nothing failed, and nothing is imposed on any of
+    the subjects.
     """
 
     checks: list[Check]
@@ -38,18 +39,15 @@ class Claim(NamedTuple):
     sender: SenderSeen
     route: RouteSeen
     requires_job: bool
+    route_passes: bool
     clear: bool
-
-    @property
-    def route_passes(self) -> bool:
-        """The route binding proves the sender."""
-        return "route" in self.passed
 
 
 def judged(case: Case, keys: Keys) -> Claim:
     """Ask everything that needs neither text nor recipient."""
     message, checks = case.message, run_checks(case)
     passed = names_passed(checks)
+    genuine_route = "route" in passed
     senders, carried = sender_subjects(case, keys), hands(case)
     over = above(case)
     imposed = [subject for subject in (*senders, *carried, *over) if case.sanctions(subject)]
@@ -65,8 +63,8 @@ def judged(case: Case, keys: Keys) -> Claim:
         hands=carried,
         above=over,
         listed=listed_subjects(case),
-        listings=listings(case, keys, "route" in passed),
-        allowed=tuple(allows(case, "route" in passed)),
+        listings=listings(case, keys, genuine_route),
+        allowed=tuple(allows(case, genuine_route)),
         sender=SenderSeen(
             key=case.sender.key if business else pseudonym(keys, case.sender.key),
             kind=case.sender.kind,
@@ -75,6 +73,7 @@ def judged(case: Case, keys: Keys) -> Claim:
         ),
         route=RouteSeen(relay_id=message.route.relay_id),
         requires_job=held is not None and held.requires_job,
+        route_passes=genuine_route,
         clear=not imposed and not any([check.codes for check in checks]),
     )
 

@@ -32,7 +32,7 @@ from streams.engine.content import content_checks
 from streams.engine.fingerprint import fingerprint
 from streams.engine.grounds import RELIEF, Grounds, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
-from streams.engine.hosts import host_subjects, may_link, path_subjects
+from streams.engine.hosts import host_subjects, path_subjects
 from streams.engine.intake import identity
 from streams.engine.jurisdiction import placed
 from streams.engine.lists import Lists
@@ -149,10 +149,7 @@ class Decider:
             passed, clear = names_passed(checks), False
         mark = fingerprint(text)
         route_passes = claim.route_passes
-        linked: tuple[str, ...] = ()
-        paths: tuple[str, ...] = ()
-        if may_link(text):
-            linked, paths = host_subjects(text, pack.shared_hosts), path_subjects(text, pack.shared_hosts)
+        linked, paths = host_subjects(text, pack.shared_hosts), path_subjects(text, pack.shared_hosts)
         campaign = () if mark is None else (campaign_subject(message.route.relay_id, mark),)
         if claim.clear:
             stopped = hits(case, (*campaign, *linked, *paths), route_passes)
@@ -189,12 +186,12 @@ class Decider:
             verdict=outcome.verdict,
             action=outcome.action,
             label=pack.label if outcome.action == "LABEL" else None,
-            reasons=reasons_of(objections, pack.ranks) if objections else (),
+            reasons=reasons_of(objections, pack.ranks),
             passed=(*passed, *names_passed(content)) if content else passed,
             checks=said,
             won=outcome.won,
             flags=tuple(case.flags),
-            shadow=shadow_of(objections, allowed, case.policy, outcome) if objections else None,
+            shadow=shadow_of(objections, allowed, case.policy, outcome),
             leak=None if clear else leak_of(case, [c for c in checks if c.name not in rests.softened], own),
             sender=claim.sender,
             recipient=recipient_pseudonym(keys, message.recipient.removeprefix("+")),

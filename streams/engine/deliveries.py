@@ -23,7 +23,8 @@ from streams.engine.fingerprint import fingerprint
 from streams.engine.pack import Pack
 from streams.engine.people import is_number, person
 from streams.engine.policy import Policies
-from streams.engine.pseudonym import Keys, person_key, state_pseudonym
+from streams.engine.pseudonym import Keys, state_pseudonym
+from streams.engine.recipient import recipient_key
 from streams.engine.senders import SenderId, classify
 from streams.engine.view import View
 
@@ -56,7 +57,7 @@ def partition_of(key: str, count: int) -> int:
 
 def reporter_key(report: Report, pack: Pack, keys: Keys) -> str:
     """The key of `reports.keyed`: the reporter under the state key, as `recent` knows the recipient."""
-    return person_key(keys, person(report.reporter, pack.grammar))
+    return recipient_key(report.reporter, pack.grammar, keys)
 
 
 class Memo:
@@ -90,7 +91,7 @@ class Memo:
             found = sender_of(message.channel, sender.address, sender.ton, message.origin_id, pack.grammar)
             shown = self._senders[named] = (found, state_pseudonym(self._keys, found.key))
         return Delivery(
-            person_key(self._keys, person(message.recipient, pack.grammar)),
+            recipient_key(message.recipient, pack.grammar, self._keys),
             decision.event_time_ms,
             decision.event_id,
             shown[1],

@@ -32,23 +32,21 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(accept_unknown=False)
 
 
-def may_link(text: str) -> bool:
-    """False for a text that links to nothing: most of them."""
-    text = folded(text)
-    return "." in text or "://" in text or "\u3002" in text
-
-
-@lru_cache(maxsize=1 << 12)
 def hosts(text: str) -> tuple[str, ...]:
     """Registrable names (`shop.co.kr`, `name.github.io`) and addresses of the links, in their order, each once.
 
     Names in ASCII (IDNA). After `http://` any name counts; a bare one only below a suffix that the list knows, so that
     `thanks.see you` is no link. A public suffix by itself belongs to nobody and is no host.
     """
-    found: dict[str, None] = {}
-    if not may_link(text):
-        return ()
     text = folded(text)
+    if "." not in text and "://" not in text and "\u3002" not in text:
+        return ()  # most texts; nothing to be remembered
+    return _hosts(text)
+
+
+@lru_cache(maxsize=1 << 12)
+def _hosts(text: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
     for link in URL.findall(text.replace("\u3002", ".")):
         scheme, marked, rest = link.partition("://")
         name = _registered(_authority(rest if marked else scheme), known=not marked)
@@ -64,7 +62,6 @@ def host_subjects(text: str, shared: Collection[str]) -> tuple[str, ...]:
     return tuple([f"host:{name}" for name in hosts(text) if name not in shared])
 
 
-@lru_cache(maxsize=1 << 12)
 def path_subjects(text: str, shared: tuple[str, ...]) -> tuple[str, ...]:
     """`host:<name>/<path>` subjects of the links to shared hosts, from the first segment on. Paths keep their case."""
     if not any(name in shared for name in hosts(text)):

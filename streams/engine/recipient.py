@@ -41,8 +41,8 @@ NOTHING_SET = Wanted(None)
 
 
 def recipient_key(number: str, grammar: Grammar, keys: Keys) -> str:
-    """The pseudonym under which a recipient's settings, consents and deliveries stand: one person, however the number
-    is written."""
+    """The pseudonym under which a person's settings, consents, deliveries and reports stand: one, however the number is
+    written."""
     return person_key(keys, person(number, grammar))
 
 

@@ -49,15 +49,20 @@ def campaign_subject(relay_id: str | None, fingerprint: str) -> str:
 
 def listed_subjects(case: Case) -> tuple[str, ...]:
     """The subjects that a decision lists: those that name no person and stand nowhere else in it."""
-    route = case.message.route
-    found = [] if route.account_id is None else [f"account:{route.account_id}"]
-    found.extend(f"reseller:{name}" for name in route.chain)
-    return (*found, *_carrier(case))
+    return (*_customers(case), *_carrier(case))
 
 
 def carrier_subjects(entry: RelayEntry | None) -> tuple[str, ...]:
     """The carrier whose network a relay connects, by the relay's entry; empty where it is none's."""
     return () if entry is None or entry.carrier is None else (f"carrier:{entry.carrier}",)
+
+
+def _customers(case: Case) -> list[str]:
+    """The account and the resellers."""
+    route = case.message.route
+    found = [] if route.account_id is None else [f"account:{route.account_id}"]
+    found.extend(f"reseller:{name}" for name in route.chain)
+    return found
 
 
 def _carrier(case: Case) -> tuple[str, ...]:
@@ -94,9 +99,5 @@ def sender_subjects(case: Case, keys: Keys) -> tuple[str, ...]:
 
 def hands(case: Case) -> tuple[str, ...]:
     """Who carried the message, as subjects in a fixed order: account, resellers, relay, carrier."""
-    route = case.message.route
-    found = [] if route.account_id is None else [f"account:{route.account_id}"]
-    found.extend(f"reseller:{name}" for name in route.chain)
-    if route.relay_id is not None:
-        found.append(f"relay:{route.relay_id}")
-    return (*found, *_carrier(case))
+    relay = case.message.route.relay_id
+    return (*_customers(case), *(() if relay is None else (f"relay:{relay}",)), *_carrier(case))

@@ -15,8 +15,8 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from streams.contracts.base import encoder
 from streams.contracts.reports import Half
 from streams.engine.pack import Pack
-from streams.engine.people import person
-from streams.engine.pseudonym import Keys, person_key
+from streams.engine.pseudonym import Keys
+from streams.engine.recipient import recipient_key
 from streams.intake.base import Intake
 from streams.intake.forwards import SOURCE, Outcome, forward_of, lost, take
 from streams.pipeline.errors import PipelineError
@@ -79,7 +79,7 @@ class HalfStore:
     def take(self, raw: bytes, now_ms: int) -> Outcome:
         """A forward as it came; when this returns, Kafka has what follows. Raises RowRefused, PipelineError."""
         forward = forward_of(raw)
-        key = person_key(self._keys, person(forward.reporter, self._pack.grammar))
+        key = recipient_key(forward.reporter, self._pack.grammar, self._keys)
         found = take(forward, raw, self._held.get(key), Intake(SOURCE, now_ms), self._timeout_ms)
         if found.half is not None or found.dead is not None:
             self._write(key, found)
