@@ -22,7 +22,7 @@ def is_advertisement(
     else; None: nobody said. A label outranks the stamp: a customer who wrote it has said so."""
     if purpose == "advertising" or labelled:
         return True
-    if any(category in rules.categories for category in categories):
+    if categories and any(category in rules.categories for category in categories):
         return True
     return None if purpose is None else False
 
@@ -33,8 +33,7 @@ def without_label(text: str, rules: Advertising) -> str | None:
     The label is the first thing in the text, after what networks put before it (`rules.before_label`). Written with
     spaces or in full width it is still the label; with other signs between its letters it is not.
     """
-    begun = folded(text)[:_HEAD]
-    if not any([letter in begun for letter in _first_letters(rules.labels)]):
+    if not any(map(folded(text)[:_HEAD].__contains__, _first_letters(rules.labels))):
         return None  # most texts
     head, rest = squeezed(text[:_HEAD]), 0
     for prefix in rules.before_label:
@@ -62,4 +61,6 @@ def squeezed(text: str) -> str:
 
 def _end(text: str, letters: int) -> int:
     """How many characters of the text come to so many letters of its squeezed form."""
+    if squeezed(head := text[:letters]) == head:
+        return letters  # most labels: nothing to squeeze, so each character is one letter
     return next((n for n in range(1, _HEAD + 1) if len(squeezed(text[:n])) >= letters), _HEAD)

@@ -54,6 +54,9 @@ class Listings(NamedTuple):
     moved: tuple[str, ...] = ()
 
 
+UNLISTED = Listings()
+
+
 def listings(case: Case, keys: Keys, route_passes: bool) -> Listings:
     """What is listed of the sender and of the peer's address.
 
@@ -61,7 +64,7 @@ def listings(case: Case, keys: Keys, route_passes: bool) -> Listings:
     """
     issuers = case.blacklists()
     if not issuers:
-        return Listings()
+        return UNLISTED
     peer = None if route_passes else address(case.message.route.peer_ip or "")
     partner = dict(keys.partners)
     found: list[Listing] = []

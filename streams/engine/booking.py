@@ -14,30 +14,33 @@ from zoneinfo import ZoneInfo
 
 from streams.contracts.decisions import Decision
 from streams.contracts.ledger import Booking, Counts, LedgerRow
-from streams.contracts.messages import Route
+from streams.contracts.messages import Leg, Route, Verdict
 from streams.contracts.registry import RelayRow
-from streams.engine.subjects import carrier_subjects, clear_subjects
+from streams.engine.subjects import carrier_subjects
 from streams.engine.timeline import current
 from streams.engine.view import View
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_QUARTER_MS = 900_000
+#: The first and the last quarter of an hour that calendars go to, with a day to spare.
+_FIRST, _LAST = -62_000_000_000 // 900, 253_000_000_000 // 900
 NO_GATE = "no_gate"
 #: More outputs of the report agent than this are never on their way for one partition and subject.
 MAX_BEYOND = 128
+#: (relay, the other subjects, leg, verdict, leak, month) → decisions.
+Handed = dict[tuple[str | None, tuple[str, ...], Leg, Verdict, str | None, str], int]
 #: (subject, month) → what was counted, by word: a leg, `blocked_<leg>`, `leak:<reason>`, `no_gate`, `reports`.
 Books = dict[tuple[str, str], Counter[str]]
 
 
 def month_of(at_ms: int, time_zone: str) -> str:
     """The month of a time, e.g. 2025-12. Beyond the years 1 to 9999 the nearest month in them."""
-    return _month(
-        max(-62_000_000_000, min(at_ms // 1000, 253_000_000_000)) // 900, time_zone
-    )  # zones shift by 15 minutes
+    return _month(at_ms // _QUARTER_MS, time_zone)  # zones shift by 15 minutes
 
 
 @lru_cache(maxsize=4096)
 def _month(quarter: int, time_zone: str) -> str:
-    at = (_EPOCH + timedelta(seconds=quarter * 900)).astimezone(ZoneInfo(time_zone))
+    at = (_EPOCH + timedelta(seconds=900 * max(_FIRST, min(quarter, _LAST)))).astimezone(ZoneInfo(time_zone))
     return f"{at.year:04d}-{at.month:02d}"
 
 
@@ -46,19 +49,26 @@ def carriers_of(subjects: Iterable[str]) -> list[str]:
     return [s for s in subjects if s.startswith(("relay:", "reseller:", "carrier:"))]
 
 
-def booked(decision: Decision, month: str, books: Books) -> None:
-    """Add a decision to the books (in place)."""
-    words: list[str] = [decision.leg]
-    if decision.verdict == "BLOCK":
-        words.append(f"blocked_{decision.leg}")
-    if decision.leak is not None:
-        words.append(NO_GATE if decision.leak == NO_GATE else f"leak:{decision.leak}")
-    for subject in carriers_of(clear_subjects(decision)):
-        counted = books.get((subject, month))
-        if counted is None:
-            counted = books[subject, month] = Counter()
-        for word in words:
-            counted[word] += 1
+def handed(decision: Decision, month: str, counts: Handed) -> None:
+    """Count a decision (in place) among those that are booked alike: `booked` then looks at each kind once."""
+    kind = (decision.route.relay_id, decision.subjects, decision.leg, decision.verdict, decision.leak, month)
+    counts[kind] = counts.get(kind, 0) + 1
+
+
+def booked(counts: Handed) -> Books:
+    """The books of the decisions counted."""
+    books: Books = {}
+    for (relay, subjects, leg, verdict, leak, month), count in counts.items():
+        words: list[str] = [leg]
+        if verdict == "BLOCK":
+            words.append(f"blocked_{leg}")
+        if leak is not None:
+            words.append(NO_GATE if leak == NO_GATE else f"leak:{leak}")
+        for subject in carriers_of(subjects if relay is None else (*subjects, f"relay:{relay}")):
+            counted = books.setdefault((subject, month), Counter())
+            for word in words:
+                counted[word] += count
+    return books
 
 
 def counts_of(counted: Counter[str]) -> Counts:

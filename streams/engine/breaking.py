@@ -73,7 +73,7 @@ def on_pair(state: Pair | None, delta: PairTraffic, policy: Policy) -> tuple[Pai
         state.passed = max(state.passed, delta.epoch) if delta.passed else state.passed
         return state, []
     _merge(state.open.setdefault(delta.epoch, Fared()), delta)
-    for epoch in sorted(n for n in state.open if n < newest - 1):
+    for epoch in sorted([n for n in state.open if n < newest - 1]):
         told += _settle(state, epoch, newest, policy)
     told += _judge(state, policy)
     state.told = [*state.told, *told][-TOLD:]
@@ -124,6 +124,8 @@ def _settle(state: Pair, epoch: int, newest: int, policy: Policy) -> list[Findin
 
 def _judge(state: Pair, policy: Policy) -> list[Finding]:
     """What the open epochs trip, as far as it was not told, and what was told of them and no longer follows."""
+    if not state.told and not any([fared.failed for fared in state.open.values()]):
+        return []  # nearly always
     breaker = policy.pack.breaker
     passed, reliefs, follows = state.passed, dict(state.reliefs), {}
     for epoch in sorted(state.open):
@@ -142,6 +144,8 @@ def _trips(
     passed: int, reliefs: dict[str, Relief], epoch: int, fared: Fared, epoch_ms: int, breaker: Breaker
 ) -> list[str]:  # fmt: skip
     """The codes whose relief begins with this epoch. A pair must have passed before it, and since the last relief."""
+    if not fared.failed:
+        return []  # most
     if not breaker.min_failed or passed == NEVER or (epoch - passed) * epoch_ms > breaker.memory_days * DAY_MS:
         return []
     found = []

@@ -5,7 +5,8 @@ Every read goes through the case, so that a decision can name the version of eac
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from streams.contracts.base import Entry
 from streams.contracts.blacklists import BlacklistEntry, BlacklistManifest, row_key
@@ -81,6 +82,19 @@ OUT_OF_SERVICE: tuple[NumberStatus, ...] = ("unallocated", "suspended", "termina
 ABSENT: Read[Entry] = Read(None, False, LONG_AGO, "-")
 
 
+class Reads(NamedTuple):
+    """What a case had read when its claim was judged, which is never changed: a thousand cases stand on the same one.
+
+    number: its state, if it was asked. versions: of the rows, in the order of reading. shown: as `versions_read` shows
+    them where nothing else was found.
+    """
+
+    rows: dict[str, Read[Any]]
+    number: NumberFact | None
+    versions: tuple[str, ...]
+    shown: str
+
+
 class NumberFact(NamedTuple):
     """A number's state at e. source: 'row', 'block' or '' (nobody said anything).
 
@@ -96,11 +110,14 @@ class NumberFact(NamedTuple):
     basis: FailBasis = "row"
 
 
+NOTHING_READ = Reads({}, None, (), "")
+
+
 class Case:
     """A message, the view and the policy that counts for it; caches what several checks read."""
 
     __slots__ = (
-        "_number", "_reads", "clocked", "e_ms", "flags", "message", "pack", "policy", "sender", "view",
+        "_before", "_number", "_reads", "clocked", "e_ms", "flags", "message", "pack", "policy", "sender", "view",
         "vouched", "when",
     )  # fmt: skip
 
@@ -123,21 +140,23 @@ class Case:
         self.flags: list[str] = [*self.sender.flags]
         if late:
             self.flags.append("time_from_ingest")
+        self._before = NOTHING_READ
         self._reads: dict[str, Read[Entry]] = {}
         self._number: NumberFact | None = None
         self.clocked = False
         self.vouched: dict[str, Absence | bool] = {}
 
-    def recalled(self) -> tuple[dict[str, Read[Entry]], NumberFact | None]:
+    def recalled(self) -> Reads:
         """What was read so far, for `recall`."""
-        return dict(self._reads), self._number
+        versions = [read.version for read in self._reads.values()]
+        return Reads(dict(self._reads), self._number, tuple(versions), _shown(versions))
 
-    def recall(self, reads: dict[str, Read[Entry]], number: NumberFact | None) -> None:
+    def recall(self, reads: Reads) -> None:
         """Stand as a case that has read this: the next reads come behind."""
-        self._reads, self._number = dict(reads), number
+        self._before, self._reads, self._number = reads, {}, reads.number
 
     def _read(self, key: str, row_type: type) -> Read[Entry]:
-        held = self._reads.get(key)
+        held = self._reads.get(key) or self._before.rows.get(key)
         if held is not None:
             return held
         row = self.view.row(key)
@@ -216,7 +235,7 @@ class Case:
         key = "allow:" + self.sender.key
         row = self.view.row(key)
         if not isinstance(row, AllowRow):
-            self._reads[key] = ABSENT
+            self._note(key, ABSENT.version)
             return []
         found = all_current(row.timeline, self.e_ms)
         self._note(key, "+".join(str(rule.version) for rule in found) or "-")
@@ -224,13 +243,25 @@ class Case:
 
     def sanctions(self, subject: str) -> list[SanctionEntry]:
         """All sanctions of a subject that count at e."""
-        row = self.view.sanctions(subject)
+        row, key = self.view.sanctions(subject), "s:" + subject
         if row is None:
-            self._reads["s:" + subject] = ABSENT
+            if key not in self._before.rows:
+                self._reads[key] = ABSENT
             return []
         found = all_current(row.timeline, self.e_ms)
-        self._note("s:" + subject, "+".join(str(s.version) for s in found) or "-")
+        self._note(key, "+".join([str(s.version) for s in found]) or "-")
         return found
+
+    def imposed(self, subjects: Iterable[str]) -> Iterator[tuple[str, list[SanctionEntry]]]:
+        """Those of the subjects that are under sanctions that count at e, hardly ever any; each is read when its turn
+        comes."""
+        held, before = self.view.sanctions, self._before.rows
+        for subject in subjects:
+            if held(subject) is not None:
+                if standing := self.sanctions(subject):
+                    yield subject, standing
+            elif (key := "s:" + subject) not in before:
+                self._reads[key] = ABSENT
 
     def settings(self, recipient: str) -> SettingsEntry | None:
         """What a recipient (state pseudonym) has set that counts at e."""
@@ -299,10 +330,10 @@ class Case:
         if isinstance(row, NumberRow) and (entry := current(row.timeline, self.e_ms)) is not None:
             self._note("number:" + number, str(entry.version))
             return NumberFact(entry.status, "row", entry.from_ms, counts_since(entry), entry.owner_epoch)
-        self._reads["number:" + number] = ABSENT
+        self._note("number:" + number, ABSENT.version)
         key = block_key(number)
         block = self.view.row(key)
-        self._reads[key] = ABSENT
+        self._note(key, ABSENT.version)
         if not isinstance(block, BlockRow):
             return NumberFact("unknown", "", LONG_AGO, LONG_AGO, 0, "absence")
         for part in (block.current, block.previous):
@@ -369,17 +400,25 @@ class Case:
 
         Trailing `-` are left out: most reads end in a row of keys under which nobody was ever sanctioned.
         """
-        named = [read.version for read in self._reads.values()]
-        while named and named[-1] == ABSENT.version:
-            named.pop()
-        return ",".join(named)
+        since = [read.version for read in self._reads.values()]
+        if since.count(ABSENT.version) == len(since):  # most
+            return self._before.shown
+        return _shown([*self._before.versions, *since])
 
     def _note(self, key: str, version: str) -> None:
-        self._reads[key] = Read(None, False, LONG_AGO, version)
+        if key not in self._before.rows:
+            self._reads[key] = ABSENT if version == ABSENT.version else Read(None, False, LONG_AGO, version)
 
     def keys_read(self) -> tuple[str, ...]:
         """The keys behind `versions_read`, in the same order."""
-        return tuple(self._reads)
+        return (*self._before.rows, *self._reads)
+
+
+def _shown(versions: list[str]) -> str:
+    named = [*versions]
+    while named and named[-1] == ABSENT.version:
+        named.pop()
+    return ",".join(named)
 
 
 def effective_time(message: Message, skew_ms: int) -> tuple[int, bool]:

@@ -50,7 +50,7 @@ def judged(case: Case, keys: Keys) -> Claim:
     genuine_route = "route" in passed
     senders, carried = sender_subjects(case, keys), hands(case)
     over = above(case)
-    imposed = [subject for subject in (*senders, *carried, *over) if case.sanctions(subject)]
+    imposed = list(case.imposed((*senders, *carried, *over)))
     account = message.route.account_id
     held = None if account is None else case.account_row(account).entry
     business = is_business(case)

@@ -24,7 +24,7 @@ from streams.contracts.decisions import (
 )
 from streams.contracts.messages import Leg, Message
 from streams.engine.advertising import without_label
-from streams.engine.blacklist import listed
+from streams.engine.blacklist import UNLISTED, listed
 from streams.engine.case import LONG_AGO, Case, effective_time
 from streams.engine.checks import check_job
 from streams.engine.claims import Claim, names_passed, records_of
@@ -32,10 +32,10 @@ from streams.engine.content import content_checks
 from streams.engine.fingerprint import fingerprint
 from streams.engine.grounds import RELIEF, Grounds, grounds
 from streams.engine.hosts import VERSION as SUFFIXES
-from streams.engine.hosts import host_subjects, path_subjects
+from streams.engine.hosts import link_subjects
 from streams.engine.intake import identity
 from streams.engine.jurisdiction import placed
-from streams.engine.lists import Lists
+from streams.engine.lists import NOTHING, Lists
 from streams.engine.outcome import Check
 from streams.engine.pack import Pack
 from streams.engine.policy import Policies, Policy
@@ -56,6 +56,8 @@ DATA_VERSION = short_hash(
 
 #: A gate's senders and routes of the last minutes; some kilobytes each.
 RECALLED = 8192
+#: Of a claim of which nothing failed.
+UNTOUCHED = Grounds([])
 NO_BASES: Mapping[str, FailBasis] = MappingProxyType({})
 
 
@@ -84,11 +86,11 @@ class Decider:
     def decided(self, message: Message, raw: bytes, view: View, flags: tuple[str, ...] = ()) -> Decided:
         """The same, for who counts messages as well."""
         own = policy = self.policies.at(view, message.event_time_ms)
-        e_ms, late = effective_time(message, own.pack.skew_ms)
+        e_ms, late = when = effective_time(message, own.pack.skew_ms)
         if late:
             own = policy = self.policies.at(view, e_ms)
         try:
-            case, place = placed(Case(message, view, own), self.policies)
+            case, place = placed(Case(message, view, own, None if late else when), self.policies)
             policy = case.policy
             case.flags.extend(flags)
             claim = self._claims.of(case)
@@ -149,7 +151,7 @@ class Decider:
             passed, clear = names_passed(checks), False
         mark = fingerprint(text)
         route_passes = claim.route_passes
-        linked, paths = host_subjects(text, pack.shared_hosts), path_subjects(text, pack.shared_hosts)
+        linked, paths = link_subjects(text, pack.shared_hosts)
         campaign = () if mark is None else (campaign_subject(message.route.relay_id, mark),)
         if claim.clear:
             stopped = hits(case, (*campaign, *linked, *paths), route_passes)
@@ -158,11 +160,13 @@ class Decider:
             stopped += ordered_above(case, claim.above)
         if mark is not None and not route_passes and all([hit.kind != "campaign" for hit in stopped]):
             stopped += campaign_by_bands(case, band_subjects(message.route.relay_id, text))
-        rests = Grounds(checks) if clear else grounds(case, checks, bool(stopped), place)
-        checks, lists = rests.checks, self._lists_of(place.jurisdiction).at(case.view, pack)
+        rests = UNTOUCHED if clear else grounds(case, checks, bool(stopped), place)
+        checks = checks if clear else rests.checks
+        lists = self._lists_of(place.jurisdiction).at(case.view, pack) if pack.lists else NOTHING
         unlabelled = without_label(text, pack.advertising)
         content = content_checks(case, keys, route_passes, lists, linked, unlabelled is not None)
-        by_partners = listed(case, claim.listings, () if route_passes else linked)
+        hosts = () if route_passes else linked
+        by_partners = listed(case, claim.listings, hosts) if claim.listings != UNLISTED or hosts else []
         wish = wanted(case, keys)
         objections = [] if clear else objections_of(checks, case.policy, rests.bases)
         said = claim.records if clear else tuple(records_of(checks))
@@ -173,7 +177,8 @@ class Decider:
             said = (*said, *_recipient_records(wish))
         if rests.relieved:
             objections.append(Objection(RELIEF, "own", "OBSERVE", "REJECT", "OBSERVE"))
-        objections += _recipient_objections(wish, case.policy)
+        if wish.check is not None:
+            objections += _recipient_objections(wish, case.policy)
         allowed = [*claim.allowed]
         if wish.allowed and objections:
             allowed.append("recipient_allow")

@@ -16,7 +16,7 @@ from publicsuffixlist import __version__ as VERSION
 from streams.engine.fingerprint import CASED_URL, URL
 from streams.engine.text import folded
 
-__all__ = ["VERSION", "host_subjects", "hosts", "path_subjects"]
+__all__ = ["VERSION", "host_subjects", "hosts", "link_subjects", "path_subjects"]
 
 #: A message that links to more is looked at for the first ones only.
 MAX_HOSTS = 4
@@ -55,6 +55,13 @@ def _hosts(text: str) -> tuple[str, ...]:
         if len(found) == MAX_HOSTS:
             break
     return tuple(found)
+
+
+def link_subjects(text: str, shared: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`host_subjects` and `path_subjects`, at once: most texts have neither."""
+    if not hosts(text):
+        return (), ()
+    return host_subjects(text, shared), path_subjects(text, shared)
 
 
 def host_subjects(text: str, shared: Collection[str]) -> tuple[str, ...]:

@@ -47,14 +47,17 @@ def paired(decision: Decision, epoch_ms: int, pairs: Pairs) -> None:
     A message passes when a row proved its sender (route binding, or the registration of a sender that may take any
     route) and no check of gate 1's forgery rules failed.
     """
-    failed = [(r.code, r.basis) for r in decision.reasons if r.gate == "forgery"]
+    failed = [(r.code, r.basis) for r in decision.reasons if r.gate == "forgery"] if decision.reasons else []
     passed = not failed and decision.sender.registered and _proved(decision)
-    if not passed and not any(basis is not None for _, basis in failed):
+    if not passed and all([basis is None for _, basis in failed]):
         return
     pair = pair_subject(decision.sender.key, decision.route.relay_id)
     if pair is None:
         return
-    fared = pairs.setdefault((pair, epoch_of(decision.event_time_ms, epoch_ms), epoch_ms), Fared())
+    place = (pair, epoch_of(decision.event_time_ms, epoch_ms), epoch_ms)
+    fared = pairs.get(place)
+    if fared is None:
+        fared = pairs[place] = Fared()
     fared.passed += passed
     for code, basis in failed:
         if basis is not None:
@@ -65,4 +68,4 @@ def paired(decision: Decision, epoch_ms: int, pairs: Pairs) -> None:
 def _proved(decision: Decision) -> bool:
     if "route" in decision.passed:
         return True
-    return "registration" in decision.passed and all(check.check != "route" for check in decision.checks)
+    return "registration" in decision.passed and all([check.check != "route" for check in decision.checks])

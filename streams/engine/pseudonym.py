@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import hmac
 from functools import lru_cache
-from hashlib import blake2b
-from typing import NamedTuple
+from hashlib import blake2b, sha256
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.engine.short import brief
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
+#: Bytes that SHA-256 takes at once.
+_BLOCK = 64
 
 
 class Keys(NamedTuple):
@@ -56,15 +62,20 @@ def partner_pseudonym(key: bytes, number: str) -> str:
 
 
 def _hmac(key: bytes, text: str) -> str:
-    """HMAC-SHA256 in hex; from a copy that has taken the key, which is half the work."""
-    hashed = _begun(key).copy()
-    hashed.update(text.encode("utf-8", "replace"))
-    return hashed.hexdigest()
+    """HMAC-SHA256 in hex, from copies that have taken the key: a quarter of what a new one costs, and half of what a
+    copy of the library's does, which is an object around each step."""
+    begun, ended = _begun(key)
+    inner, outer = begun.copy(), ended.copy()
+    inner.update(text.encode("utf-8", "replace"))
+    outer.update(inner.digest())
+    return outer.hexdigest()
 
 
 @lru_cache(maxsize=64)
-def _begun(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, digestmod="sha256")
+def _begun(key: bytes) -> tuple[Hash, Hash]:
+    """The two hashes of RFC 2104 after the key, as its section 4 has them kept."""
+    block = (sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    return sha256(bytes([byte ^ 0x36 for byte in block])), sha256(bytes([byte ^ 0x5C for byte in block]))
 
 
 def partner_key_id(key: bytes) -> str:

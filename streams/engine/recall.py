@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from streams.cache import Miss, TwoGenerations
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
@@ -22,7 +22,7 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
-from streams.engine.case import Case, NumberFact, Read
+from streams.engine.case import Case, Reads
 from streams.engine.claims import Claim, judged
 from streams.engine.feeds import Absence
 from streams.engine.policy import Policy
@@ -38,8 +38,10 @@ Answers = tuple[tuple[Ask, tuple[str, ...], list[Any]], ...]
 A = TypeVar("A")
 
 
-class Kept(NamedTuple):
-    """A judgement, and what must be as it was. [from_ms, to_ms): event times that see the same entries."""
+@dataclass(slots=True)
+class Kept:
+    """A judgement, and what must be as it was. [from_ms, to_ms): event times that see the same entries. revision: of
+    the view, when it last gave these answers."""
 
     claim: Claim
     policy: Policy
@@ -48,8 +50,8 @@ class Kept(NamedTuple):
     from_ms: int
     to_ms: int
     vouched: tuple[tuple[str, Absence | bool], ...]
-    reads: dict[str, Read[Any]]
-    number: NumberFact | None
+    reads: Reads
+    revision: int | None
 
 
 class Claims:
@@ -75,7 +77,7 @@ class Claims:
             if message.traffic_class == "p2p" and self._new(name):
                 return judged(case, self._keys)
         elif _stands(kept, case):
-            case.recall(kept.reads, kept.number)
+            case.recall(kept.reads)
             return kept.claim
         view, case.view = case.view, (witness := _Witness(case.view))
         for key in case.keys_read():
@@ -86,7 +88,9 @@ class Claims:
             answers = tuple([(ask, tuple(said), list(said.values())) for ask, said in witness.answers.items()])
             begin, end = stretch(case.e_ms, self._times(answers))
             vouched = tuple(case.vouched.items())
-            self._kept.put(name, Kept(claim, case.policy, view, answers, begin, end, vouched, *case.recalled()))
+            self._kept.put(
+                name, Kept(claim, case.policy, view, answers, begin, end, vouched, case.recalled(), view.revision)
+            )
         return claim
 
     def _times(self, answers: Answers) -> Iterator[int]:
@@ -118,9 +122,12 @@ def _name(message: Message) -> Name:
 def _stands(kept: Kept, case: Case) -> bool:
     if not kept.from_ms <= case.e_ms < kept.to_ms or kept.policy is not case.policy or kept.view is not case.view:
         return False
-    for ask, keys, said in kept.answers:
-        if list(map(ask, keys)) != said:
-            return False
+    revision = kept.view.revision
+    if revision is None or revision != kept.revision:
+        for ask, keys, said in kept.answers:
+            if list(map(ask, keys)) != said:
+                return False
+        kept.revision = revision
     return all([case.vouching(word) == said for word, said in kept.vouched])
 
 
@@ -139,10 +146,14 @@ class _Witness:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self.revision: int | None = None
         self.answers: dict[Ask, dict[str, Any]] = {}
 
     def _noted(self, ask: Callable[[str], A], key: str) -> A:
-        said = self.answers.setdefault(ask, {})[key] = ask(key)
+        held = self.answers.get(ask)
+        if held is None:
+            held = self.answers[ask] = {}
+        said = held[key] = ask(key)
         return said
 
     def row(self, key: str) -> Row | None:

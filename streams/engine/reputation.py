@@ -38,10 +38,7 @@ def hits(case: Case, subjects: tuple[str, ...], genuine_route: bool) -> list[Hit
     the bank. WARN and OBSERVE stop nothing, nor does what an appeal suspends.
     """
     found: list[Hit] = []
-    for subject in subjects:
-        standing = case.sanctions(subject)
-        if not standing:
-            continue
+    for subject, standing in case.imposed(subjects):
         kind = subject.partition(":")[0]
         if kind == "campaign" and genuine_route:
             continue
@@ -64,7 +61,7 @@ def campaign_by_bands(case: Case, subjects: tuple[str, ...]) -> list[Hit]:
     """The sanction on a campaign that the text is an edited copy of: so many of its bands are under one, as the pack
     says. What then holds is what that many bands have at least. One band that an honest text shares does nothing.
     """
-    standing = [_counting(imposed, case) for subject in subjects if (imposed := case.sanctions(subject))]
+    standing = [_counting(imposed, case) for _, imposed in case.imposed(subjects)]
     found: list[Hit] = []
     for directive in (True, False) if standing else ():
         sides = ([e for e in entries if (e.authority == "regulator") is directive] for entries in standing)

@@ -131,7 +131,8 @@ def summed_up(facts: Iterable[Fact]) -> dict[int, dict[Leg, Shape]]:
 
 
 def _shape(facts: list[Fact]) -> Shape:
-    recipients, texts = dict[int, int](), dict[int, int]()
+    recipients: dict[int, int] = {}
+    texts: dict[int, int] = {}
     for fact in facts:
         recipients[fact.place] = recipients.get(fact.place, 0) | 1 << fact.bit
         if fact.text is not None:

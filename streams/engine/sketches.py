@@ -26,7 +26,7 @@ def hashed(text: str, key: bytes = b"") -> int:
 
 def least(held: Mapping[int, int], k: int) -> Sketch:
     """The k smallest hashes, rising, with what they hold."""
-    return tuple(sorted(held.items())[:k])
+    return tuple([(name, held[name]) for name in sorted(held)[:k]])
 
 
 def joined(a: Sketch, b: Sketch) -> Sketch:

@@ -78,7 +78,8 @@ def campaign_subjects(relay_id: str | None, text: str) -> tuple[str, ...]:
 
 def band_subjects(relay_id: str | None, text: str) -> tuple[str, ...]:
     """The campaigns that a text belongs to by its bands; several of them together make one."""
-    return tuple([campaign_subject(relay_id, key) for key in bands(text)])
+    over = campaign_subject(relay_id, "")
+    return tuple([over + key for key in bands(text)])
 
 
 def clear_subjects(decision: Decision) -> tuple[str, ...]:

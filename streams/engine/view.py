@@ -17,6 +17,12 @@ from streams.contracts.settings import SettingsRow
 class View(Protocol):
     """Rows by key. Every method answers at once, from memory or the local disk, and never raises for a missing key."""
 
+    @property
+    def revision(self) -> int | None:
+        """Another number whenever an answer but of `feed` or `manifests` may be another one, so that nobody asks twice
+        in vain; None: not counted. Heartbeats come all the time, and rows hardly ever."""
+        ...
+
     def row(self, key: str) -> Row | None:
         """The registry row under a key such as `sender:kr:15881234`."""
         ...

@@ -17,7 +17,7 @@ from streams.contracts.base import encoder
 from streams.contracts.decisions import Decision
 from streams.contracts.ledger import Booking
 from streams.contracts.reputation import WATERMARK, PairTraffic, Traffic
-from streams.engine.booking import Books, booked, counts_of
+from streams.engine.booking import Handed, booked, counts_of, handed
 from streams.engine.metering import Pairs, Sums, metered, paired
 from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.replicator import Replicator
@@ -32,7 +32,7 @@ class _Open(NamedTuple):
     first_offset: int
     sums: Sums
     pairs: Pairs
-    books: Books
+    handed: Handed
 
 
 class Meter:
@@ -81,7 +81,7 @@ class Meter:
             self._open[partition] = _Open(record.offset, {}, {}, {})
         metered(decision, self._epoch_ms_at(at_ms), self._open[partition].sums)
         paired(decision, self._breaker_ms_at(at_ms), self._open[partition].pairs)
-        booked(decision, self._month_at(at_ms), self._open[partition].books)
+        handed(decision, self._month_at(at_ms), self._open[partition].handed)
         if at_ms > self.newest_ms.get(partition, 0):
             self.newest_ms[partition] = at_ms
         return ()
@@ -96,7 +96,7 @@ class Meter:
         self._marks.heard(now_ms)
         for partition, next_offset in positions.items():
             self._next[partition] = next_offset
-            first, sums, pairs, books = self._open.get(partition) or _Open(next_offset, {}, {}, {})
+            first, sums, pairs, counts = self._open.get(partition) or _Open(next_offset, {}, {}, {})
             for (subject, epoch, jurisdiction), delivered in sums.items():
                 delta = Traffic(
                     subject=subject,
@@ -109,7 +109,7 @@ class Meter:
                 )
                 outputs.append(Output("traffic", subject.encode(), self._encode(delta)))
             outputs += self._pairs(partition, first, next_offset, pairs)
-            outputs += self._books(partition, first, next_offset, books)
+            outputs += self._books(partition, first, next_offset, counts)
         # After the deltas, so that in every partition a watermark stands behind what it speaks of.
         for partition in positions:
             outputs += self._watermark(partition, False, now_ms)
@@ -123,8 +123,8 @@ class Meter:
             )  # fmt: skip
             yield Output("pairs", subject.encode("utf-8", "replace"), self._encode(delta))
 
-    def _books(self, partition: int, first: int, next_offset: int, books: Books) -> Iterable[Output]:
-        for (subject, month), counted in books.items():
+    def _books(self, partition: int, first: int, next_offset: int, counts: Handed) -> Iterable[Output]:
+        for (subject, month), counted in booked(counts).items():
             booking = Booking(
                 subject=subject, month=month, source="decisions", partition=partition, first_offset=first,
                 next_offset=next_offset, counts=counts_of(counted),

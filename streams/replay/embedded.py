@@ -26,7 +26,7 @@ from streams.contracts.settings import SettingsRequest
 from streams.engine import appealing, releasing
 from streams.engine.attribution import attribute, check_times
 from streams.engine.blacklisting import changed_from
-from streams.engine.booking import Books, booked, carried_by, counts_of, month_of
+from streams.engine.booking import Books, Handed, booked, carried_by, counts_of, handed, month_of
 from streams.engine.consequences import act_on, overdue
 from streams.engine.decide import Decider
 from streams.engine.directing import Orders, direct, payload_of, take, verify
@@ -92,7 +92,8 @@ class Embedded:
         self._sums: Sums = {}
         self._breakers = Breakers(self.policies)
         self._behaviours = Behaviours(self.policies, self.keys) if self.shapes else None
-        self._books: Books = {}
+        self._handed: Handed = {}
+        self._reported: Books = {}
         self._epoch: int | None = None
         self._high_ms = -(2**53)
         self._metered = 0
@@ -252,7 +253,7 @@ class Embedded:
         joined = self._deliveries.joined(report, policy.pack) if self.joins else report
         for subject in carried_by(joined.route, self.view, joined.message_at_ms):
             place = (subject, month_of(joined.ingested_at_ms, policy.pack.time_zone))
-            self._books.setdefault(place, Counter())["reports"] += 1
+            self._reported.setdefault(place, Counter())["reports"] += 1
         votes = attribute(joined, self.view, self.policies, self.keys)
         closed = epoch_of(report.ingested_at_ms, policy.pack.epoch_ms) - 1
         if self._epoch is not None:
@@ -267,23 +268,27 @@ class Embedded:
     def message(self, message: Message, raw: bytes, flags: tuple[str, ...] = ()) -> Decision:
         """Decide a message."""
         breaker_ms = self.policies.at(self.view, message.ingested_at_ms).pack.breaker.epoch_ms
-        self._found(self._breakers.until(message.ingested_at_ms, breaker_ms, self.view))
+        if found := self._breakers.until(message.ingested_at_ms, breaker_ms, self.view):
+            self._found(found)
         decided = self._decider.decided(message, raw, self.view, flags)
         decision = decided.decision
-        self._high_ms = max(self._high_ms, decision.event_time_ms)
+        if decision.event_time_ms > self._high_ms:
+            self._high_ms = decision.event_time_ms
         self._deliveries.note(message, decision, self.view)
         if self._behaviours is not None:
             self._behaviours.note(message, decided)
         pack = self.policies.at(self.view, decision.event_time_ms).pack
         metered(decision, pack.epoch_ms, self._sums)
         self._breakers.count(decision, pack.breaker.epoch_ms)
-        booked(decision, month_of(decision.event_time_ms, pack.time_zone), self._books)
+        handed(decision, month_of(decision.event_time_ms, pack.time_zone), self._handed)
         return decision
 
     def ledger(self) -> list[LedgerRow]:
         """Each relay's and reseller's months, by key."""
-        rows: dict[str, LedgerRow] = {}
-        for (subject, month), counted in self._books.items():
+        rows, books = dict[str, LedgerRow](), booked(self._handed)
+        for place, reported in self._reported.items():
+            books.setdefault(place, Counter()).update(reported)
+        for (subject, month), counted in books.items():
             row = LedgerRow(subject=subject, month=month, counts=counts_of(counted))
             rows[row.key()] = row
         return [rows[key] for key in sorted(rows)]

@@ -149,6 +149,11 @@ class GuidedView:
         value = states[-1].value if states else None
         return value if isinstance(value, ListRow) else None
 
+    @property
+    def revision(self) -> int | None:
+        """Not counted: what it answers changes with what is recomputed."""
+        return None
+
     def lookalikes(self, skeleton: str) -> tuple[str, ...]:
         """Keys by skeleton, over every row that ever was."""
         found = self.alike[skeleton] = self._skeletons.get(skeleton, ())

@@ -46,6 +46,11 @@ class Replica(Protocol):
         """After a fault: open it again, empty if it was damaged. Raises disk.DiskError while that can't be done."""
         ...
 
+    @property
+    def revision(self) -> int | None:
+        """Grows with whatever changes an answer, except of `feed` and `manifests`; also when all is wiped."""
+        ...
+
     def row(self, key: str) -> Row | None:
         """The registry row under a key such as `sender:kr:15881234`."""
         ...

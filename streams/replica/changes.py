@@ -10,7 +10,15 @@ import msgspec
 from streams.contracts.base import read
 from streams.contracts.blacklists import MANIFEST as LIST_MANIFEST
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow, manifest_key
-from streams.contracts.feeds import Heartbeat, Manifest, RegistryValue, decode_registry, key_of
+from streams.contracts.feeds import (
+    FEED_PREFIX,
+    MANIFEST_PREFIX,
+    Heartbeat,
+    Manifest,
+    RegistryValue,
+    decode_registry,
+    key_of,
+)
 from streams.contracts.jobs import JobRow
 from streams.contracts.lists import LIST_MARK, ListRow
 from streams.contracts.policy import PolicyRow
@@ -47,6 +55,11 @@ class Change(NamedTuple):
     offset: int
     key: str
     value: bytes | None
+
+
+def is_mark(change: Change) -> bool:
+    """Whether it is a feed's word about its rows, a heartbeat or a manifest, and no row."""
+    return change.entity == "registry" and change.key.startswith((FEED_PREFIX, MANIFEST_PREFIX))
 
 
 class Applied(NamedTuple):

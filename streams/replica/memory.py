@@ -14,7 +14,7 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
-from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, SkeletonsOf, Value, decode
+from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, SkeletonsOf, Value, decode, is_mark
 from streams.replica.marks import BadChanges, Marks
 
 V = TypeVar("V")
@@ -44,6 +44,7 @@ class MemoryReplica:
         self._skeletons: dict[str, set[str]] = {}
         self._offsets: dict[tuple[str, int], int] = {}
         self._stamp: tuple[dict[str, str], int] | None = None
+        self.revision = 0
         self.row = self._rows.get
         self.sanctions = self._sanctions.get
         self.policy = self._policies.get
@@ -97,6 +98,7 @@ class MemoryReplica:
                 self._bad.note(change, str(error))
                 continue
             old = self._put(change, new)
+            self.revision += not is_mark(change)
             applied.append(Applied(change.entity, change.partition, change.key, old, new))
         return applied
 
@@ -118,7 +120,7 @@ class MemoryReplica:
             return _swap(self._lists, key, new if isinstance(new, ListRow) else None)
         if change.entity == "policy":
             return _swap(self._policies, key, new if isinstance(new, PolicyRow) else None)
-        if key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
+        if is_mark(change):
             mark = new if isinstance(new, Heartbeat | Manifest) else None
             return self._marks.put(key, change.partition, mark)
         row = None if isinstance(new, NOT_ROWS) else new
@@ -153,6 +155,7 @@ class MemoryReplica:
             self._blacklists, self._jobs, self._skeletons, self._offsets,
         ):  # fmt: skip
             held.clear()
+        self.revision += 1
         self._issuers = ()
         self._marks.clear()
         self._stamp = None

@@ -22,7 +22,7 @@ from streams.contracts.policy import PolicyRow
 from streams.contracts.registry import Row
 from streams.contracts.reputation import SanctionRow
 from streams.contracts.settings import SettingsRow
-from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, Entity, SkeletonsOf, Value, decode
+from streams.replica.changes import NOT_ROWS, Applied, Bad, Change, Entity, SkeletonsOf, Value, decode, is_mark
 from streams.replica.disk import DiskError, clear, is_damage
 from streams.replica.marks import BadChanges, Marks
 from streams.replica.memory import no_skeletons
@@ -90,6 +90,7 @@ class RocksReplica:
         self._blacklists: dict[str, BlacklistManifest] = {}  # few, so always in memory
         self._issuers: tuple[BlacklistManifest, ...] = ()
         self._offsets: dict[tuple[str, int], int] = {}
+        self.revision = 0
         self._open = True
         self._fault: str | None = None
         self._mended: str | None = None
@@ -273,7 +274,7 @@ class RocksReplica:
     def _take(self, pending: _Pending, change: Change, new: Value | None) -> None:
         key = change.key
         old: Value | None
-        if change.entity == "registry" and key.startswith((FEED_PREFIX, MANIFEST_PREFIX)):
+        if is_mark(change):
             place = (key, change.partition)
             old = pending.marks[place] if place in pending.marks else self._marks.held(*place)
             pending.marks[place] = _mark(new)
@@ -300,6 +301,7 @@ class RocksReplica:
     def _settle(self, pending: _Pending) -> None:
         """After the write: what is held in memory follows."""
         self._offsets.update(pending.offsets)
+        self.revision += bool(pending.rows)
         for name, value in pending.rows.items():
             self._cache.drop(name)
             if name.startswith(_LISTS):
@@ -345,6 +347,7 @@ class RocksReplica:
         self._forget()
 
     def _forget(self) -> None:
+        self.revision += 1
         self._cache.clear()
         self._jobs.clear()
         self._skeleton_cache.clear()

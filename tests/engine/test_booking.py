@@ -7,7 +7,7 @@ import pytest
 from streams.contracts.decisions import Decision, RouteSeen, SenderSeen, Versions
 from streams.contracts.ledger import Booking, Counts, LedgerRow
 from streams.contracts.messages import Route
-from streams.engine.booking import MAX_BEYOND, Books, add, book, booked, carried_by, counts_of, month_of
+from streams.engine.booking import MAX_BEYOND, Books, Handed, add, book, booked, carried_by, counts_of, handed, month_of
 from tests.engine import kit
 
 RELAY, RESELLER = "relay:relay-7", "reseller:rs"
@@ -21,6 +21,13 @@ def decision(**over: Any) -> Decision:
         "versions": Versions(policy="p", read="", data="d", input="i", engine="0"),
     } | over  # fmt: skip
     return Decision(**fields)
+
+
+def booked_of(*decisions: Decision) -> Books:
+    counts: Handed = {}
+    for made in decisions:
+        handed(made, "2025-12", counts)
+    return booked(counts)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +44,7 @@ def decision(**over: Any) -> Decision:
     ],
 )  # fmt: skip
 def test_a_decision_is_booked_for_relay_and_resellers(what: str, over: dict[str, Any], expected: Counts) -> None:
-    books: Books = {}
-    booked(decision(**over), "2025-12", books)
+    books = booked_of(decision(**over))
     assert {place: counts_of(counted) for place, counted in books.items()} == {
         (RELAY, "2025-12"): expected, (RESELLER, "2025-12"): expected,
     }  # fmt: skip
@@ -48,8 +54,7 @@ def test_the_carrier_that_a_relay_connects_is_booked_too() -> None:
     row = kit.relay(carrier="kr-b")
     made = kit.decide(kit.a2p(), kit.view(row))
     assert made.subjects == ("carrier:kr-b",)
-    books: Books = {}
-    booked(made, "2025-12", books)
+    books = booked_of(made)
     assert set(books) == {("relay:relay-7", "2025-12"), ("carrier:kr-b", "2025-12")}
     route = Route(relay_id="relay-7", chain=("rs",))
     assert carried_by(route, kit.view(row), kit.T) == ["relay:relay-7", "reseller:rs", "carrier:kr-b"]
@@ -58,15 +63,19 @@ def test_the_carrier_that_a_relay_connects_is_booked_too() -> None:
     assert carried_by(route, kit.view(ended), kit.T) == ["relay:relay-7", "reseller:rs"]
 
 
+def test_alike_or_not_every_decision_is_booked_once() -> None:
+    books = booked_of(decision(), decision(), decision(subjects=()), decision(leak="no_gate"))
+    assert counts_of(books[RELAY, "2025-12"]) == Counts(termination=4, no_gate=1)
+    assert counts_of(books[RESELLER, "2025-12"]) == Counts(termination=3, no_gate=1)
+
+
 def test_a_carrier_can_be_under_sanction() -> None:
     held = kit.view(kit.relay(carrier="kr-b"), sanctions=[kit.sanction("carrier:kr-b", authority="regulator")])
     assert kit.decide(kit.a2p(), held).won == "directive"
 
 
 def test_nobody_is_booked_where_nobody_carried_it() -> None:
-    books: Books = {}
-    booked(decision(route=RouteSeen(), subjects=("account:a",)), "2025-12", books)
-    assert books == {}
+    assert booked_of(decision(route=RouteSeen(), subjects=("account:a",))) == {}
 
 
 @pytest.mark.parametrize(

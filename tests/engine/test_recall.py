@@ -15,10 +15,12 @@ from streams.contracts.feeds import Manifest, RegistryValue, key_of
 from streams.contracts.messages import Message, Signalling
 from streams.contracts.registry import NumberEntry, NumberRow, SenderEntry, SenderRow
 from streams.contracts.reputation import SanctionRow
+from streams.contracts.settings import SettingsEntry, SettingsRow, Wishes
 from streams.engine.case import Case
 from streams.engine.claims import judged
 from streams.engine.decide import Decider
 from streams.engine.policy import Policy
+from streams.engine.pseudonym import person_key
 from streams.engine.recall import Claims
 from streams.replica.changes import Change
 from streams.replica.memory import MemoryReplica
@@ -114,6 +116,18 @@ def test_the_same_claim_is_judged_once_and_recalled_with_what_it_read(sent: Mess
     judged(alone, KEYS)
     assert (again.keys_read(), again.versions_read()) == (alone.keys_read(), alone.versions_read())
     assert again.number() == alone.number()
+
+
+def test_what_is_read_behind_a_recalled_claim_is_named_behind_it_once() -> None:
+    sent = a2p(text="a text with a campaign of its own")
+    asks = SettingsEntry(request_id="r1", version=7, wishes=Wishes())
+    set_ = SettingsRow(recipient=person_key(KEYS, sent.recipient), timeline=(asks,))
+    rows = view(*COMMON, sanctions=[sanction("relay:relay-7", "OBSERVE")], settings=[set_])
+    remembers, judges = Decider(policies(), KEYS), Decider(policies(), KEYS, recall=0)
+    alone = judges.decide(sent, b"", rows)
+    assert alone.versions.read.endswith(",7")
+    for _ in range(3):
+        assert raw(remembers.decide(sent, b"", rows)) == raw(alone)
 
 
 def test_text_recipient_and_time_are_no_part_of_a_claim() -> None:

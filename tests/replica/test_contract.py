@@ -77,6 +77,21 @@ def test_rows_come_back_decoded(replica: Replica) -> None:
     assert replica.next_offsets() == {("registry", 0): 1, ("sanctions", 2): 8, ("policy", 0): 4}
 
 
+def test_the_revision_grows_with_every_row_and_with_no_heartbeat(replica: Replica) -> None:
+    seen = [replica.revision]
+    sanctions = SanctionRow(subject="account:a", timeline=())
+    for made in (change(0, sender(1)), Change("sanctions", 2, 7, "account:a", msgspec.json.encode(sanctions))):
+        replica.apply([made])
+        seen.append(replica.revision)
+    replica.apply([Change("registry", 0, 1, "sender:kr:15881234", None)])
+    seen.append(replica.revision)
+    replica.apply([change(2, beats((1, 9)))])
+    assert replica.revision == seen[-1]
+    replica.wipe()
+    seen.append(replica.revision)
+    assert len(set(seen)) == len(seen)
+
+
 def test_jobs_come_back_and_another_key_s_job_is_bad(replica: Replica) -> None:
     held = JobRow(key="job:a/1", timeline=(JobEntry(assertion="0" * 32, recipients=2, filter=b"\x00\xff" * 32_768),))
     values = [("job:a/1", held), ("job:a/2", held)]

@@ -63,6 +63,11 @@ class BundleView:
         except KeyError:
             raise NotHeld(key, kind in self._withheld) from None
 
+    @property
+    def revision(self) -> int | None:
+        """Not counted: a bundle is asked once."""
+        return None
+
     def row(self, key: str) -> Row | None:
         """A registry row."""
         value = self._held("registry", key, key.partition(":")[0] + ":")
