@@ -18,7 +18,7 @@ from streams.agents.gate import Turnstile
 from streams.agents.outbox import Outbox
 from streams.agents.progress import Progress
 from streams.agents.stores import Budget, StoredTable
-from streams.agents.transport import Consumer, TableManager, Transport
+from streams.agents.transport import FETCH_BYTES, Consumer, TableManager, Transport
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +143,7 @@ def framework_options(settings: AgentSettings) -> dict[str, Any]:
         "broker_request_timeout": max(40.0, settings.session_timeout_s),
         "broker_commit_interval": settings.commit_interval_s,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_max_fetch_size": FETCH_BYTES,
         "processing_guarantee": "at_least_once",
         # Its way of waiting counts events that sit in a queue and are about to be thrown away; `settle` is ours.
         "stream_wait_empty": False,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from aiokafka.consumer.fetcher import FetchError
 from faust import tables as faust_tables
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers import aiokafka as driver
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 
 FETCH_WAIT_MS = 100
+#: Fetched bytes, as compressed as they were written, of one partition, and of all of one answer. While those of a
+#: partition are not unpacked it is not fetched again. A record or batch that is larger still comes: a broker gives the
+#: first one that it meets in full, and which partition it meets first is drawn by lot for each fetch.
+FETCH_BYTES = 128 * 1024
+ANSWER_BYTES = 8 * 1024 * 1024
+#: Records that are unpacked at a time, of each partition. Unpacked whole, a fetch is ten times its size as objects.
+UNPACKED = 100
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -32,7 +40,28 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # One fetch per broker is under way at a time. With the framework's 1.5 s, one for idle partitions holds up that
         # of a partition which has just been emptied, or sought.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_bytes = ANSWER_BYTES
         return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> RecordMap:
+        # A limit of the framework's would be one for all: partitions are then emptied in turn, and one without a
+        # backlog waits behind those that have one. So each partition gives its share.
+        held = consumer._fetcher._records
+        ready = [tp for tp in tuple(held) if active_partitions is None or tp in active_partitions]
+        # An error raises: before anything is taken that would be lost with it.
+        ready.sort(key=lambda tp: type(held[tp]) is not FetchError)
+        found: dict[Any, Any] = {}
+        for tp in ready:
+            found.update(await super()._fetch_records(consumer, {tp}, 0, UNPACKED))
+        if found:
+            return cast(RecordMap, found)
+        return await super()._fetch_records(consumer, active_partitions, timeout, UNPACKED)
 
 
 class Members:

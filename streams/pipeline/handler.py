@@ -31,7 +31,8 @@ _HOPELESS = frozenset(
 
 
 class Handler:
-    """The hot path. `pending` records are in the open transaction, the first of them since `since_s` (monotonic)."""
+    """The hot path. `pending` records are in the open transaction, the first of them since `since_s`, the last of them
+    since `last_s` (monotonic)."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Handler:
         self._step, self._topic, self._tx, self._parts = step, topic, tx, parts
         self._fuse, self._clock_ms, self._monotonic_s = fuse, clock_ms, monotonic_s
         self.pending = 0
-        self.since_s = 0.0
+        self.since_s = self.last_s = 0.0
         self._waiting: dict[int, Callable[[], bool]] = {}  # partitions paused at a record that must wait
 
     def handle(self, batch: list[Message], consumer: Consumer) -> list[Message]:
@@ -56,8 +57,9 @@ class Handler:
         """
         handle, write, fuse = self._step.handle, self._tx.write, self._fuse
         positions, ended, pending = self._parts.positions, self._parts.ended, self._parts.pending
+        self.last_s = self._monotonic_s()
         if not self.pending:
-            self.since_s = self._monotonic_s()
+            self.since_s = self.last_s
         for number, message in enumerate(batch):
             if self.pending and self._monotonic_s() - self.since_s >= LONG_S:
                 return batch[number:]

@@ -142,8 +142,10 @@ class Loop:
             self._carried = self._handler.handle(batch, self._consumer)
             self._crash("after-produce")
         if self._handler.pending:
-            waited_ms = int((self._monotonic_s() - self._handler.since_s) * 1000)
-            if self._policy.should_commit(self._handler.pending, waited_ms, not batch or self._parts.at_end()):
+            now_s, at_end = self._monotonic_s(), not batch or self._parts.at_end()
+            waited_ms, quiet_ms = (int((now_s - at_s) * 1000) for at_s in (self._handler.since_s, self._handler.last_s))
+            # What the handler has left is for the next transaction: until this one ends it would only be handed back.
+            if self._carried or self._policy.should_commit(self._handler.pending, waited_ms, at_end, quiet_ms):
                 self._commit()
         elif not batch and self._parts.positions:
             outputs = self._step.idle(self._parts.ends(), self._clock_ms())

@@ -25,7 +25,7 @@ from streams.pipeline.step import Input, InvalidRecord, Output
 from streams.pipeline.watermarks import Watermarks
 
 #: A commit writes a record for each subject in it, which a tally agent has to read: fewer, larger transactions.
-POLICY = CommitPolicy(max_records=100_000, max_ms=1000, at_end_ms=100)
+POLICY = CommitPolicy(max_records=100_000, max_ms=1000, at_end_ms=100, quiet_ms=100)
 
 
 class _Open(NamedTuple):

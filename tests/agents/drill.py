@@ -37,6 +37,12 @@ class Drill:
         self.producer.produce(f"{self.prefix}.{topic}", key=key, value=value, **where)
         assert self.producer.flush(10) == 0
 
+    def burst(self, topic: str, events: list[dict[str, Any]]) -> None:
+        """Many, outside any transaction, acknowledged on return."""
+        for event in events:
+            self.producer.produce(f"{self.prefix}.{topic}", key=event["key"], value=json.dumps(event))
+        assert self.producer.flush(10) == 0
+
     def transactions(self, topic: str, batches: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
         """One transaction per batch, every fifth aborted; the committed events come back."""
         producer = Producer(

@@ -31,6 +31,10 @@ HOOKS: list[tuple[Callable[..., Any], list[str]]] = [
     (driver.Consumer.resume_partitions, ["self", "tps"]),
     (driver.Consumer._wait_next_records, ["self", "timeout"]),
     (driver.Consumer._getmany, ["self", "active_partitions", "timeout"]),
+    (
+        driver.AIOKafkaConsumerThread._fetch_records,
+        ["self", "consumer", "active_partitions", "timeout", "max_records"],
+    ),
     (driver.Consumer.perform_seek, ["self"]),
     (driver.Consumer._commit_offsets, ["self", "offsets", "start_new_transaction"]),
     (driver.Consumer.on_partitions_revoked, ["self", "revoked"]),
@@ -56,6 +60,12 @@ COUNTED_ON = [
     (Fetcher.fetched_records, "if partitions and tp not in partitions:", "an empty set of partitions means all"),
     (AIOKafkaConsumer.start, "fetch_max_wait_ms=self._fetch_max_wait_ms", "read when the fetcher is made"),
     (AIOKafkaConsumer.start, "isolation_level=self._isolation_level", "read when the fetcher is made, not before"),
+    (AIOKafkaConsumer.start, "fetch_max_bytes=self._fetch_max_bytes", "read when the fetcher is made"),
+    (
+        Fetcher._get_actions_per_node,
+        "random.shuffle(partition_data)",
+        "a record larger than a fetch comes when its partition is asked first",
+    ),
     (faust.Table.on_key_set, "self.send_changelog(", "a table write is sent through Producer.send_soon"),
 ]
 
@@ -85,5 +95,6 @@ def test_our_classes_are_the_ones_in_use(tmp_path: Any) -> None:
     assert [url.port for url in conf.broker] == [1, 2]
     assert (conf.id, conf.consumer_group_instance_id, conf.topic_partitions) == ("g", "i", 3)
     assert str(conf.processing_guarantee.value) == "at_least_once"
+    assert conf.consumer_max_fetch_size == transport.FETCH_BYTES
     assert not conf.web_enabled and conf.table_standby_replicas == 0
     assert str(conf.tabledir).startswith(str(tmp_path))

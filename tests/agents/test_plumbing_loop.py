@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import FetchError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -199,3 +200,53 @@ def test_an_empty_set_of_partitions_is_not_all_of_them() -> None:
     assert members and HERE not in members
     alive.add(HERE)
     assert HERE in members
+
+
+class Held:
+    """What a fetcher holds, by partition; asked as the framework asks: in turn until `max_records`, errors raised."""
+
+    def __init__(self, held: dict[TP, Any]) -> None:
+        self._records = held
+
+    async def take(self, consumer: Any, active: Any, timeout: float | None, max_records: int | None) -> dict[TP, Any]:
+        taken: dict[TP, Any] = {}
+        for tp in [tp for tp in self._records if active is None or tp in active]:
+            if isinstance(self._records[tp], FetchError):
+                self._records.pop(tp).check_raise()
+            left = None if max_records is None else max_records - sum(map(len, taken.values()))
+            taken[tp], self._records[tp] = self._records[tp][:left], self._records[tp][left:] if left else []
+            if not self._records[tp]:
+                del self._records[tp]
+            if left is not None and len(taken[tp]) >= left:
+                break
+        return taken
+
+
+@pytest.fixture
+def fetch(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What our thread takes of what is held, for the partitions named."""
+
+    def asked(held: Held, active: Any) -> dict[TP, Any]:
+        monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", lambda self, *args: held.take(*args))
+        thread = object.__new__(transport.ConsumerThread)
+        return asyncio.run(thread._fetch_records(SimpleNamespace(_fetcher=held), active, 1.0, None))  # type: ignore[arg-type, return-value]  # a map of ours
+
+    return asked
+
+
+def test_every_partition_gives_its_share_whatever_waits_in_another(fetch: Any) -> None:
+    long, other, paused = TP("shapes", 0), TP("reports", 0), TP("reports", 1)
+    held = Held({long: list(range(5000)), paused: [1], other: [1, 2]})
+    active = transport.Members({long, other})
+    first = fetch(held, active)
+    assert {tp: len(records) for tp, records in first.items()} == {long: transport.UNPACKED, other: 2}
+    assert fetch(held, active)[long][0] == transport.UNPACKED, "nothing is skipped"
+    assert held._records[paused] == [1]
+
+
+def test_an_error_of_one_partition_loses_nothing_of_another(fetch: Any) -> None:
+    good, bad = TP("reports", 0), TP("shapes", 0)
+    held = Held({good: [1, 2], bad: FetchError(error=ValueError("too large"), backoff=0)})
+    with pytest.raises(ValueError, match="too large"):
+        fetch(held, transport.Members({good, bad}))
+    assert fetch(held, transport.Members({good, bad})) == {good: [1, 2]}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from streams.agents.transport import FETCH_BYTES
 from tests.agents.drill import Drill, Worker
 
 
@@ -64,6 +65,18 @@ def test_what_a_handler_cant_handle_is_a_dead_letter_and_the_next_events_follow(
         assert text in headers["exception"]
         assert abs(int(headers["at_ms"]) - time.time() * 1000) < 60_000
     assert json.loads(drill.read("seen")[-1].value()) == ["good"]
+
+
+def test_a_record_larger_than_a_fetch_is_read_beside_a_backlog(running: tuple[Drill, Worker]) -> None:
+    drill, _ = running
+    drill.send("in", "a", {"id": "small-0", "key": "a"})
+    for topic in ("in", "side"):
+        drill.burst(topic, [{"id": f"{topic}-{n}", "key": f"k{n % 5}", "pad": "x" * 2000} for n in range(300)])
+    for number in range(3):
+        drill.send("in", "a", {"id": f"large-{number}", "key": "a", "pad": "x" * (7 * FETCH_BYTES)})
+    drill.await_progress("counter", "in")
+    drill.await_progress("second", "side")
+    assert {f"large-{n}" for n in range(3)} <= {json.loads(m.value())["id"] for m in drill.read("out")}
 
 
 def test_its_partitioning_is_the_java_clients_and_ours(running: tuple[Drill, Worker]) -> None:

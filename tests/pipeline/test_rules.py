@@ -32,6 +32,18 @@ def test_when_to_commit(pending: int, waited_ms: int, at_end: bool, commit: bool
     assert CommitPolicy(max_records=50, max_ms=100, at_end_ms=10).should_commit(pending, waited_ms, at_end) == commit
 
 
+@pytest.mark.parametrize(
+    ("waited_ms", "at_end", "quiet_ms", "commit"),
+    [(999, True, 19, False), (999, True, 20, True), (9, True, 20, False)]
+    + [(999, False, 20, False), (1000, True, 0, True)],
+)
+def test_who_sums_up_commits_when_nothing_comes_any_more(
+    waited_ms: int, at_end: bool, quiet_ms: int, commit: bool
+) -> None:
+    policy = CommitPolicy(max_ms=1000, at_end_ms=10, quiet_ms=20)
+    assert policy.should_commit(1, waited_ms, at_end, quiet_ms) == commit
+
+
 def test_fuse_trips_half_opens_and_closes() -> None:
     fuse = Fuse(limit=3, rest_ms=100, probe=2)
     assert [fuse.bad(7, 0) for _ in range(3)] == [False, False, True]

@@ -1,7 +1,9 @@
-"""Soak: all four roles at half of what this machine was just seen to do, for `minutes`; memory, open files and table
-files of each worker must not grow after the fifth minute.
+"""Soak: all four roles at half of what the slowest of them was just seen to take, for `minutes`; memory, open files and
+table files of each worker must not grow after the fifth minute, and meter and agents must not be behind at the end.
 
-Under six minutes the growth is only reported. Every decision is counted; every fiftieth is recomputed.
+What they take is measured with a burst, and then with a steady load: the meter sums up, so a message in a burst is less
+work for the agents than one of a trickle. Under six minutes the growth is only reported. Every decision is counted;
+every fiftieth is recomputed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from random import Random
 
 from streams.contracts.messages import Route
 from streams.contracts.reports import Report
+from streams.drill.backlog import BEHIND_S, STAGES, Behind, furthest, half, oldest
+from streams.drill.backlog import judge as judge_backlog
 from streams.drill.bed import Bed
 from streams.drill.counting import Counting
 from streams.drill.feeder import Feeder
@@ -28,6 +32,8 @@ MINUTES = {False: 1.0, True: 20.0}
 EVERY_S = 5.0
 SAMPLED = 50
 _BURST, _REPORTS_PER_S, _CHANGES_PER_S = 30_000, 2.0, 1.0
+#: Steady loads that are tried, how long, and how soon after one everything must be done that kept up with it.
+_PROBES, _PROBE_S, _KEPT_UP_S = 4, 15.0, 3.0
 _SCALE = 3
 
 
@@ -41,16 +47,22 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     workers += [bed.start("meter", "m0"), bed.start("agents", "a0")]
     bed.settle([("registrar", "feeds")], 60)
     counting = Counting(bed.connection, bed.partitions.messages, SAMPLED, bed.slack)
-    rate = _capacity(bed, counting) / 2
+    capacity = _Capacity(bed, counting)
+    slowest, rate = capacity.half()
     series: dict[str, list[Sample]] = defaultdict(list)
     with _reports(bed, seed):
         feeder = bed.feed(rate=rate, changes=_CHANGES_PER_S, publish=lambda change: _publish(bed, change), keep=SAMPLED)
         _watch(bed, workers, series, minutes)
-    _finish(bed, report, counting, feeder)
+        behind = _behind(bed)
+    _finish(bed, report, counting, feeder, capacity.sent)
     for worker in workers:
         report.expect(worker.stop() == 0, f"{worker.role} {worker.instance} did not stop gracefully: {worker.log}")
     after_min = SETTLED_MIN if minutes > SETTLED_MIN + 1 else minutes / 2
     report.figures |= {"minutes": minutes, "messages_per_s": round(rate), "recomputed": len(counting.tally.sample)}
+    report.figures |= {f"{stage}_per_s": round(per_s) for stage, per_s in capacity.rates.items()}
+    report.figures |= {f"{stage}_behind_s": round(one.seconds, 1) for stage, one in behind.items()}
+    report.notes.append(f"half of what {slowest} took")
+    report.problems += judge_backlog(behind, BEHIND_S * bed.slack)
     for name, samples in series.items():
         report.figures[f"{name}_rss_mib"] = round(samples[-1].rss_mib, 1)
         for what, grown in growth(samples, after_min).items():
@@ -67,14 +79,51 @@ def run(bed: Bed, seed: int, long: bool) -> ScenarioReport:
     return report
 
 
-def _capacity(bed: Bed, counting: Counting) -> float:
-    """Messages per second: a burst, from the first decision that can be read to the last."""
-    burst = [bed.world.message(90_000_000 + n, now_ms()) for n in range(_BURST)]
-    for message in burst:
-        bed.send("messages", f"kr:{message.sender.address}", message)
-    bed.flush()
-    counting.wait(_BURST, 120)
-    return _BURST / max(0.1, (counting.last_ms - counting.first_ms) / 1000)
+class _Capacity:
+    """What each stage takes, in messages per second. sent: messages that it took to find out."""
+
+    def __init__(self, bed: Bed, counting: Counting) -> None:
+        self._bed, self._counting = bed, counting
+        self.sent = 0
+        self.rates: dict[str, float] = {}
+
+    def half(self) -> tuple[str, float]:
+        """The slowest stage, and half of what it takes."""
+        begun = time.monotonic()
+        self._send(_BURST, begun)
+        self._counting.wait(self.sent, 120)
+        read_s = (self._counting.last_ms - self._counting.first_ms) / 1000
+        self.rates["gates"] = _BURST / max(0.1, read_s)
+        self.rates["agents"] = _BURST / self._done(begun)
+        for _ in range(_PROBES):
+            slowest, rate = half(self.rates)
+            number, begun = int(rate * _PROBE_S), time.monotonic()
+            self._send(number, begun, rate)
+            took_s = self._done(begun)
+            if took_s < _PROBE_S + _KEPT_UP_S * self._bed.slack:
+                break
+            self.rates["agents"] = number / took_s
+        return half(self.rates)
+
+    def _send(self, number: int, begun: float, rate: float | None = None) -> None:
+        for place in range(number):
+            while rate is not None and time.monotonic() - begun < place / rate:
+                time.sleep(0.02)
+            message = self._bed.world.message(90_000_000 + self.sent, now_ms())
+            self._bed.send("messages", f"kr:{message.sender.address}", message)
+            self.sent += 1
+        self._bed.flush()
+
+    def _done(self, begun: float) -> float:
+        """Seconds until what was sent has come through the last stage."""
+        self._counting.wait(self.sent, 120)
+        self._bed.until(lambda: not any(one.entity for one in _behind(self._bed).values()), "no stage is behind", 300)
+        return time.monotonic() - begun
+
+
+def _behind(bed: Bed) -> dict[str, Behind]:
+    """By stage; the meter is asked first: what it has done is there for the agents."""
+    return {stage: furthest(oldest(bed.connection, stage), now_ms()) for stage in STAGES}
 
 
 def _publish(bed: Bed, change: Changed) -> None:
@@ -121,10 +170,10 @@ def _watch(bed: Bed, workers: list[Worker], series: dict[str, list[Sample]], min
         time.sleep(EVERY_S)
 
 
-def _finish(bed: Bed, report: ScenarioReport, counting: Counting, feeder: Feeder) -> None:
-    """Wait for the last decision; count all, recompute the sample."""
+def _finish(bed: Bed, report: ScenarioReport, counting: Counting, feeder: Feeder, before: int) -> None:
+    """Wait for the last decision; count all, recompute the sample. before: messages that the feeder did not send."""
     inputs = feeder.stop()
-    report.inputs = _BURST + sum(feeder.fed.values())
+    report.inputs = before + sum(feeder.fed.values())
     counting.wait(report.inputs, 60)
     counting.stop()
     bed.flush()

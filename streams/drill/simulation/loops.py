@@ -40,7 +40,7 @@ class SimPolicy(CommitPolicy):
     chance = 1.0
     rng = Random(0)
 
-    def should_commit(self, pending: int, waited_ms: int, at_end: bool) -> bool:
+    def should_commit(self, pending: int, waited_ms: int, at_end: bool, quiet_ms: int = 0) -> bool:
         yes = pending > 0 and (pending >= self.max_records or (at_end and self.rng.random() < self.chance))
         object.__setattr__(self, "waiting", pending > 0 and not yes)
         return yes
