@@ -69,7 +69,7 @@ def oldest(connection: Connection, stage: str) -> dict[str, int]:
             "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "fetch.wait.max.ms": 10,
-            "queued.min.messages": 1,
+            "fetch.queue.backoff.ms": 10,
         }
     )
     found: dict[str, int] = {}
