@@ -72,7 +72,10 @@ def on_pair(state: Pair | None, delta: PairTraffic, policy: Policy) -> tuple[Pai
     if delta.epoch < newest - 1:
         state.passed = max(state.passed, delta.epoch) if delta.passed else state.passed
         return state, []
-    _merge(state.open.setdefault(delta.epoch, Fared()), delta)
+    fared = state.open.get(delta.epoch)
+    if fared is None:
+        fared = state.open[delta.epoch] = Fared()
+    _merge(fared, delta)
     for epoch in sorted([n for n in state.open if n < newest - 1]):
         told += _settle(state, epoch, newest, policy)
     told += _judge(state, policy)

@@ -44,8 +44,7 @@ def fingerprint(text: str) -> str | None:
 
     None for a text that has nothing left to compare.
     """
-    masked = _masked(text)
-    return hashlib.sha256(masked.encode("utf-8", "replace")).hexdigest()[:16] if masked else None
+    return _mark(_masked(text))
 
 
 def bands(text: str) -> tuple[str, ...]:
@@ -56,6 +55,11 @@ def bands(text: str) -> tuple[str, ...]:
     a band about as often as the shingles of a key.
     """
     return _bands(_masked(text))
+
+
+@lru_cache(maxsize=1 << 14)  # a company's messages differ in what is masked
+def _mark(masked: str) -> str | None:
+    return hashlib.sha256(masked.encode("utf-8", "replace")).hexdigest()[:16] if masked else None
 
 
 @lru_cache(maxsize=1 << 8)

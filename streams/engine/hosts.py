@@ -97,6 +97,7 @@ def _authority(link: str) -> str:
     return host.partition(":")[0].strip(_CLOSING)
 
 
+@lru_cache(maxsize=1 << 12)  # the links of a campaign differ in their paths
 def _registered(host: str, known: bool) -> str | None:
     try:
         return str(ip_address(host))

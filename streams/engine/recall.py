@@ -8,7 +8,7 @@ anything else (`Case.clocked`) is not kept, and our own failure is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -93,15 +93,18 @@ class Claims:
             )
         return claim
 
-    def _times(self, answers: Answers) -> Iterator[int]:
+    def _times(self, answers: Answers) -> list[int]:
+        found: list[int] = []
         for _, keys, said in answers:
             for key, value in zip(keys, said, strict=True):
-                if value is not None:
-                    held = self._read.get(key)
-                    if isinstance(held, Miss) or held[0] is not value:  # a relay's row is read for thousands
-                        held = (value, tuple(times_in(value)))
-                        self._read.put(key, held)
-                    yield from held[1]
+                if not value:
+                    continue
+                held = self._read.get(key)
+                if isinstance(held, Miss) or held[0] is not value:  # a relay's row is read for thousands
+                    held = (value, tuple(times_in(value)))
+                    self._read.put(key, held)
+                found += held[1]
+        return found
 
     def _new(self, name: Name) -> bool:
         """Most people write once, and would push out who writes often: they are kept at their second message."""

@@ -40,6 +40,7 @@ class Wanted(NamedTuple):
 NOTHING_SET = Wanted(None)
 
 
+@lru_cache(maxsize=1)  # asked for a message's rules and for its delivery; the next message has another recipient
 def recipient_key(number: str, grammar: Grammar, keys: Keys) -> str:
     """The pseudonym under which a person's settings, consents, deliveries and reports stand: one, however the number is
     written."""

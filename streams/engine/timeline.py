@@ -58,9 +58,11 @@ def stretch(e_ms: int, times: Iterable[int]) -> tuple[int, int]:
     begin, end = -_EVER, _EVER
     for time in times:
         if time > e_ms:
-            end = min(end, time)
+            if time < end:
+                end = time
         elif time < e_ms:
-            begin = max(begin, time + 1)
+            if time >= begin:
+                begin = time + 1
         else:
             begin, end = e_ms, min(end, e_ms + 1)
     return begin, end

@@ -30,7 +30,7 @@ class Deliveries:
             self._mark(self._epoch(decision, view)[0])
         delivery = self._memo.delivery(message, decision, view)
         if delivery is not None:
-            self._store.recent(Recent(deliveries=(delivery,)), 0)
+            self._store.delivery(delivery, 0)
 
     def untold(self, decision: Decision, view: View) -> None:
         """Something was let through, and nobody knows to whom."""

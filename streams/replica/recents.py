@@ -120,17 +120,32 @@ class MemoryRecents:
 
     def recent(self, recent: Recent, partition: int) -> None:
         """Take what a gate has written."""
+        for delivery in recent.deliveries:
+            self.delivery(delivery, partition)
+        marks = self._marks_of(partition)
+        if recent.marks or recent.holes or marks.holes:
+            marks.take(recent.marks, recent.holes)
+
+    def delivery(self, delivery: Delivery, partition: int) -> None:
+        """Take one delivery."""
+        place, at_ms = (partition, delivery.recipient), delivery.event_time_ms
+        held = self._held.get(place)
+        if held is None:
+            held = self._held[place] = {}
+        held[at_ms, delivery.event_id] = delivery
+        if len(held) > KEPT:
+            del held[min(held)]
+        marks = self._marks_of(partition)
+        if at_ms > marks.newest_ms:
+            marks.newest_ms = at_ms
+        if marks.holes:
+            marks.take((), ())
+
+    def _marks_of(self, partition: int) -> Marks:
         marks = self._marks.get(partition)
         if marks is None:
             marks = self._marks[partition] = Marks()
-        for delivery in recent.deliveries:
-            held = self._held.setdefault((partition, delivery.recipient), {})
-            held[delivery.event_time_ms, delivery.event_id] = delivery
-            if len(held) > KEPT:
-                del held[min(held)]
-            marks.newest_ms = max(marks.newest_ms, delivery.event_time_ms)
-        if recent.marks or recent.holes or marks.holes:
-            marks.take(recent.marks, recent.holes)
+        return marks
 
     def outcome(self, outcome: Outcome, partition: int = 0) -> None:
         """Take an outcome."""
