@@ -29,7 +29,7 @@ from streams.packs import shipped
 from streams.replica.memory import MemoryReplica
 
 _CATEGORIES: tuple[Category, ...] = ("fraud", "phishing", "impersonation", "adult", "gambling")
-_CACHES = (fingerprint._bands, hosts.hosts, text.folded)
+_CACHES = (fingerprint._bands, hosts._hosts, text.folded)
 
 
 def lists(rng: Random) -> Compiled:

@@ -66,6 +66,7 @@ def write(
     from streams.lake.lake import Lake
     from streams.lake.merge import merge
     from streams.lake.tables import TABLES
+    from streams.pipeline.orphan import LastingConsumer
     from streams.pipeline.topics import describe
     from streams.telemetry.metrics import count
 
@@ -95,7 +96,9 @@ def write(
                     merge(held)
 
             limits = Limits(seconds=seconds if follow else 600.0)
-            intake = Intake(held, connection.base(), topics, limits=limits, accept_gaps=accept_gaps)
+            intake = Intake(
+                held, connection.base(), topics, limits=limits, accept_gaps=accept_gaps, make_consumer=LastingConsumer
+            )
             try:
                 run(intake, stop.is_set, committed, follow=follow)
             finally:

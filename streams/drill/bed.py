@@ -20,13 +20,14 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from confluent_kafka import Producer
 
 from streams.config import DEMO_KEYS, Partitions
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Progress
 from streams.contracts.feeds import RegistryValue, key_of
 from streams.contracts.topics import Group
-from streams.drill.feeder import Feeder, close, producer
+from streams.drill.feeder import Feeder, close, settings
 from streams.drill.oracle import STALE_AFTER_MS, Oracle
 from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
 from streams.drill.reader import ProgressReader, Reader, end, read
@@ -79,7 +80,7 @@ class Bed:
         self.workers: list[Worker] = []
         self.kills: list[Kill] = []
         self._encode = encoder().encode
-        self._producer = producer(self.connection)
+        self._producer = Producer(settings(self.connection))
         self._publishing = threading.Lock()
         self._ended = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="drill-supervisor", daemon=True)

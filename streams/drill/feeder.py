@@ -16,29 +16,26 @@ from streams.drill.processes import DrillStuck, now_ms
 from streams.drill.world import Changed, World
 from streams.engine.policy import Policies
 from streams.engine.senders import classify
+from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.orphan import LastingProducer
 from streams.pipeline.settings import Config, Connection
 
 #: librdkafka says on stderr what it thinks of a broker that is down on purpose: only emergencies.
 QUIET = 2
 _TICK_S = 0.02
 _FLUSH_S = 60.0
-_TOLD_EVERY_MS = 5000
 
 
-def producer(connection: Connection, told: Callable[[str], None] | None = None) -> Producer:
-    """An idempotent producer that keys as every other of the project does. told: of its statistics, now and then."""
-    telling: Config = {} if told is None else {"statistics.interval.ms": _TOLD_EVERY_MS, "stats_cb": told}
-    return Producer(
-        {
-            **connection.base(),
-            **telling,
-            "log_level": QUIET,
-            "partitioner": "murmur2_random",
-            "enable.idempotence": True,
-            "linger.ms": 2,
-            "compression.type": "lz4",
-        }
-    )
+def settings(connection: Connection) -> Config:
+    """Of an idempotent producer that keys as every other of the project does."""
+    return {
+        **connection.base(),
+        "log_level": QUIET,
+        "partitioner": "murmur2_random",
+        "enable.idempotence": True,
+        "linger.ms": 2,
+        "compression.type": "lz4",
+    }
 
 
 def close(producer: Producer, within_s: float) -> int:
@@ -94,8 +91,8 @@ class Feeder:
         self._topic, self._world = connection.topic("messages"), world
         self._grammar = policies.default.pack.grammar
         self._rate, self._changes, self._publish = rate, changes, publish
-        self._statistics = ""
-        self._producer = producer(connection, self._told)
+        self._producer = LastingProducer(settings(connection))
+        self._waiting: dict[int, tuple[bytes, bytes]] = {}  # key and bytes of what is not acknowledged, by number
         self._encode = encoder().encode
         self._failed: list[str] = []
         self._closed = False
@@ -107,8 +104,14 @@ class Feeder:
         self._thread.start()
         return self
 
-    def _told(self, statistics: str) -> None:
-        self._statistics = statistics
+    def _renew(self) -> None:
+        """The client has forgotten Kafka: what it was not told of is sent again. Then it may stand there twice; each
+        is an event."""
+        self._producer.purge()
+        self._producer = LastingProducer(settings(self._connection))
+        for number, (key, raw) in list(self._waiting.items()):
+            self._unplaced.add(raw)
+            self._send(number, key, raw)
 
     def _run(self) -> None:
         begun, fed, changed = time.monotonic(), 0, 0
@@ -123,7 +126,7 @@ class Feeder:
                     self._publish(change)
                     self.changed.append(change)
                     changed += 1
-                self._producer.poll(0)
+                self._poll()
                 time.sleep(_TICK_S)
         except Exception as error:
             self._failed.append(repr(error))
@@ -134,14 +137,24 @@ class Feeder:
         raw = self._encode(message)
         if self._alter is not None:
             raw = self._alter(number, raw)
-        self._producer.produce(
-            self._topic, raw, key.encode(), on_delivery=lambda error, where: self._delivered(raw, error, where)
-        )
+        self._waiting[number] = (key.encode(), raw)
+        self._send(number, key.encode(), raw)
 
-    def _delivered(self, raw: bytes, error: KafkaError | None, where: Message) -> None:
+    def _send(self, number: int, key: bytes, raw: bytes) -> None:
+        self._producer.produce(self._topic, raw, key, on_delivery=lambda *said: self._delivered(number, raw, *said))
+
+    def _poll(self) -> None:
+        try:
+            self._producer.poll(0)
+        except RestartNeeded:
+            self._renew()
+
+    def _delivered(self, number: int, raw: bytes, error: KafkaError | None, where: Message) -> None:
         if error is not None:
-            self._failed.append(error.str())
+            if error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
+                self._failed.append(error.str())
             return
+        self._waiting.pop(number, None)
         partition, offset = where.partition() or 0, where.offset()
         self.fed[partition] += 1
         if offset is None:
@@ -165,11 +178,17 @@ class Feeder:
             self._thread.join(10)
         if self._closed:
             return self.sent
-        left = close(self._producer, _FLUSH_S)
+        left = self._close()
         self._closed = True
         if left or self._failed:
-            raise DrillStuck(
-                f"{left} events were not acknowledged; {self._failed[:3]}; the client: {stands(self._statistics)}"
-            )
+            said = stands(self._producer.orphan.said)
+            raise DrillStuck(f"{left} events were not acknowledged; {self._failed[:3]}; the client: {said}")
         self._place()
         return self.sent
+
+    def _close(self) -> int:
+        while True:
+            try:
+                return close(self._producer, _FLUSH_S)
+            except RestartNeeded:
+                self._renew()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +14,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 from streams.contracts.decisions import Progress
 from streams.drill.feeder import QUIET
 from streams.drill.processes import DrillStuck, Kill, now_ms
+from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.orphan import LastingConsumer
 from streams.pipeline.settings import Connection
 from streams.replay.history import Record
 
@@ -56,12 +60,23 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name=f"drill-reads-{topic}", daemon=True)
 
     def _run(self) -> None:
-        consumer, _ = _consumer(self._connection, self._topic, committed=True)
+        positions: dict[int, int] = {}
+        while not self._stopping.is_set():
+            consumer, _ = _consumer(self._connection, self._topic, committed=True, positions=positions)
+            try:
+                self._read(consumer, positions)
+            except RestartNeeded:
+                continue  # with a new client from where this one stood, as any reader must
+            finally:
+                consumer.close()
+
+    def _read(self, consumer: Consumer, positions: dict[int, int]) -> None:
         while not self._stopping.is_set():
             for message in consumer.consume(500, 0.02):
                 if message.error() is None:
-                    self.take(_record(message), now_ms())
-        consumer.close()
+                    record = _record(message)
+                    positions[record.partition] = record.offset + 1
+                    self.take(record, now_ms())
 
     def take(self, record: Record, seen_ms: int) -> None:
         """A record has become readable."""
@@ -181,8 +196,10 @@ def _record(message: Message) -> Record:
     return Record(partition or 0, offset or 0, key or b"", value or b"", at[1])
 
 
-def _consumer(connection: Connection, topic: str, *, committed: bool) -> tuple[Consumer, int]:
-    consumer = Consumer(
+def _consumer(
+    connection: Connection, topic: str, *, committed: bool, positions: Mapping[int, int] = MappingProxyType({})
+) -> tuple[Consumer, int]:
+    consumer = LastingConsumer(
         {
             **connection.base(),
             "log_level": QUIET,
@@ -194,5 +211,5 @@ def _consumer(connection: Connection, topic: str, *, committed: bool) -> tuple[C
         }
     )
     count = len(consumer.list_topics(topic, 10).topics[topic].partitions)
-    consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(count)])
+    consumer.assign([TopicPartition(topic, p, positions.get(p, OFFSET_BEGINNING)) for p in range(count)])
     return consumer, count

@@ -65,6 +65,7 @@ class Intake:
     def __init__(
         self, lake: Lake, base: Mapping[str, Any], topics: Mapping[str, Topic], *, limits: Limits = LIMITS,
         accept_gaps: bool = False, clock: Callable[[], float] = time.monotonic,
+        make_consumer: Callable[[dict[str, Any]], Consumer] = Consumer,
     ) -> None:  # fmt: skip
         self._lake, self._limits, self._clock = lake, limits, clock
         self._entities = {topic.name: entity for entity, topic in topics.items()}
@@ -73,7 +74,7 @@ class Intake:
         self._records: list[Record] = []
         self._bytes = 0
         self._since = clock()
-        self._consumer = Consumer(consumer_config(base))
+        self._consumer = make_consumer(consumer_config(base))
         try:
             for entity, topic in topics.items():
                 lake.begin(entity, topic.topic_id, self._firsts(topic), accept_gaps=accept_gaps)

@@ -14,6 +14,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.orphan import LastingConsumer
 from streams.pipeline.replicator import no_crash
 from streams.pipeline.settings import Config, Connection, replica_consumer
 from streams.pipeline.topics import describe, find_leaders
@@ -39,7 +40,7 @@ class Following:
         name: str,
         store: RocksRecents,
         *,
-        make_consumer: Callable[[Config], Consumer] = Consumer,
+        make_consumer: Callable[[Config], Consumer] = LastingConsumer,
         crash: Callable[[str], None] = no_crash,
     ) -> None:
         self.store = store

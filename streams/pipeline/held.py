@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from streams.pipeline.errors import RestartNeeded
+from streams.pipeline.orphan import LastingConsumer
 from streams.pipeline.replicator import end_offsets
 from streams.pipeline.settings import Config, Connection, replica_consumer
 from streams.telemetry.metrics import count
@@ -23,10 +24,14 @@ _WAIT_S = 0.02
 
 
 class Held:
-    """One thread, polled by the step between batches. Nothing is read while all is known."""
+    """One thread, polled by the step between batches. No record is read while all is known."""
 
     def __init__(
-        self, connection: Connection, entity: str, name: str, make_consumer: Callable[[Config], Consumer] = Consumer
+        self,
+        connection: Connection,
+        entity: str,
+        name: str,
+        make_consumer: Callable[[Config], Consumer] = LastingConsumer,
     ) -> None:
         self._connection, self._entity, self._name = connection, entity, name
         self._make_consumer = make_consumer
@@ -61,6 +66,8 @@ class Held:
     def catch_up(self) -> bool:
         """Read a little; whether all is known. Raises RestartNeeded."""
         if not self._unread:
+            if self._consumer is not None:
+                self._consumer.poll(0)  # nothing is assigned; its own news would pile up
             return True
         if asked := [partition for partition, end in self._unread.items() if end is None]:
             ends = end_offsets(self._connection, [(self._entity, partition) for partition in asked])

@@ -21,6 +21,7 @@ from streams.pipeline.commit import CommitPolicy
 from streams.pipeline.errors import AbortNeeded, PipelineError, RestartNeeded, UnknownOutcome, attempt
 from streams.pipeline.fuse import Fuse
 from streams.pipeline.handler import Handler
+from streams.pipeline.orphan import LastingConsumer
 from streams.pipeline.replicator import no_crash, wall_ms
 from streams.pipeline.settings import Config, LoopSettings
 from streams.pipeline.step import Output, Step
@@ -47,7 +48,7 @@ class Loop:
         clock_ms: Callable[[], int] = wall_ms,
         monotonic_s: Callable[[], float] = time.monotonic,
         crash: Callable[[str], None] = no_crash,
-        make_consumer: Callable[[Config], Consumer] = Consumer,
+        make_consumer: Callable[[Config], Consumer] = LastingConsumer,
         make_producer: MakeProducer = Producer,
     ) -> None:
         self._step, self._settings = step, settings

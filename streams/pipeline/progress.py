@@ -23,7 +23,8 @@ class ProgressWriter:
     def __init__(self, connection: Connection, name: str) -> None:
         self._component = f"replica/{name}"
         self._topic = connection.topic("progress")
-        self._config = {**progress_producer(connection, name), "on_delivery": _failed}
+        self._config = {**progress_producer(connection, name), "on_delivery": self._failed}
+        self._lost = False
         self._producer: Producer | None = None
         self._encode = encoder().encode
         self._moved: set[tuple[Entity, int]] = set()
@@ -49,8 +50,9 @@ class ProgressWriter:
     def write(self, offsets: Mapping[tuple[str, int], int], ended: Mapping[tuple[Entity, int], int]) -> None:
         """offsets: one past the last change applied. ended: where a partition's end was last seen, if it was."""
         self._written_s = time.monotonic()
-        if self._producer is None:
-            self._producer = Producer(self._config)
+        if self._producer is None or self._lost:
+            # Kafka was away, or the client has forgotten it (streams/pipeline/orphan.py): only a new one would know.
+            self._producer, self._lost = Producer(self._config), False
         moved, self._moved = self._moved, set()
         for place in sorted(moved):
             progress = Progress(
@@ -72,7 +74,7 @@ class ProgressWriter:
             self._producer.flush(5.0)
             self._producer = None
 
-
-def _failed(error: KafkaError | None, message: Message) -> None:
-    if error is not None:
-        log.warning("progress_not_delivered", error=error.str())
+    def _failed(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._lost = True
+            log.warning("progress_not_delivered", error=error.str())

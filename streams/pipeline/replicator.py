@@ -13,6 +13,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from streams.heap import settle
 from streams.pipeline.errors import AbortNeeded, RestartNeeded, kafka_error
+from streams.pipeline.orphan import LastingConsumer
 from streams.pipeline.progress import ProgressWriter
 from streams.pipeline.settings import Config, Connection, replica_consumer
 from streams.pipeline.topics import DELETE_RETENTION_MS, describe, find_leaders
@@ -57,7 +58,7 @@ class Replicator:
         *,
         clock_ms: Callable[[], int] = wall_ms,
         max_age_ms: int = DELETE_RETENTION_MS // 2,
-        make_consumer: Callable[[Config], Consumer] = Consumer,
+        make_consumer: Callable[[Config], Consumer] = LastingConsumer,
         crash: Callable[[str], None] = no_crash,
     ) -> None:
         """name: the component is `replica/<name>` in `progress`. crash: called around `apply`, for a fault drill."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from streams.contracts.base import encoder
 from streams.contracts.reports import Report
@@ -11,6 +11,7 @@ from streams.engine.pack import Pack
 from streams.engine.pseudonym import Keys
 from streams.pipeline.dead import value_limit
 from streams.pipeline.errors import PipelineError, kafka_error
+from streams.pipeline.orphan import LastingProducer
 from streams.pipeline.settings import Config, Connection
 from streams.pipeline.step import InvalidRecord
 from streams.pipeline.topics import describe
@@ -32,7 +33,7 @@ def idempotent(connection: Connection, name: str) -> Config:
 
 
 class ReportSink:
-    """An idempotent producer. Raises TopicError when `reports.keyed` is missing."""
+    """An idempotent producer; somebody must poll it. Raises TopicError when `reports.keyed` is missing."""
 
     def __init__(self, connection: Connection, pack: Pack, keys: Keys, name: str) -> None:
         self.topic, self._pack, self._keys = connection.topic("reports.keyed"), pack, keys
@@ -40,7 +41,7 @@ class ReportSink:
         self._encode = encoder().encode
         self._failed: KafkaError | None = None
         self._limit = value_limit("reports.keyed")
-        self.producer = Producer({**idempotent(connection, name), "on_delivery": self._delivered})
+        self.producer = LastingProducer({**idempotent(connection, name), "on_delivery": self._delivered})
 
     def record(self, report: Report) -> tuple[bytes, bytes, int]:
         """Key, value and partition of a report. Raises InvalidRecord when it is larger than the topic takes."""

@@ -83,7 +83,7 @@ class LoopSettings:
         }
 
     def producer(self) -> Config:
-        """The transactional producer."""
+        """The transactional producer. Who waits for its answer in vain takes a new one."""
         return {
             **self.connection.base(),
             "client.id": self.instance,
@@ -129,4 +129,6 @@ def progress_producer(connection: Connection, name: str) -> Config:
         "enable.idempotence": True,
         "linger.ms": 0,
         "delivery.report.only.error": True,
+        # What is older has been corrected; then the writer takes a new client.
+        "message.timeout.ms": 30_000,
     }

@@ -45,7 +45,10 @@ class TopicWatch:
             try:
                 topic_id = str(future.result(0).topic_id)
             except KafkaException:
-                continue  # deleted, or Kafka is away: who reads goes on with what he holds
+                # Deleted, or Kafka is away: who reads goes on with what he holds. Or this client has forgotten every
+                # broker (streams/pipeline/orphan.py); a new one asks next time.
+                self._admin = None
+                continue
             entity = self._names[name]
             if topic_id != ids.get(entity):
                 found[entity] = topic_id

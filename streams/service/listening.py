@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from streams.engine.pack import Pack
 from streams.engine.pseudonym import Keys
 from streams.intake import arf, forwards, portal
 from streams.intake.base import Intake, RowRefused
-from streams.pipeline.errors import PipelineError
+from streams.pipeline.errors import PipelineError, RestartNeeded
 from streams.pipeline.reporting import ReportSink
 from streams.pipeline.settings import Connection
 from streams.pipeline.step import InvalidRecord
@@ -50,7 +51,10 @@ class Limits(NamedTuple):
 def serve(
     connection: Connection, pack: Pack, keys: Keys, host: str, port: int, limits: Limits, started: Callable[[int], None]
 ) -> None:
-    """Until SIGTERM or SIGINT. `started` is told the port. Raises TopicError, PipelineError, OSError."""
+    """Until SIGTERM or SIGINT. `started` is told the port.
+
+    Raises TopicError, PipelineError, OSError; RestartNeeded when only a new process can reach Kafka.
+    """
     sink = ReportSink(connection, pack, keys, "dualblock-listen")
     with HalfStore(connection, pack, keys, sink, limits.timeout_ms) as halves:
         server = Server(sink, halves, limits)
@@ -62,6 +66,8 @@ def serve(
         if port:
             app.on_startup.append(tell)
         web.run_app(app, host=host, port=port, print=None, handle_signals=True, shutdown_timeout=limits.kafka_s)
+    if server.over is not None:
+        raise server.over
     sink.flush()
 
 
@@ -71,6 +77,7 @@ class Server:
     def __init__(self, sink: ReportSink, halves: HalfStore, limits: Limits) -> None:
         self._sink, self._halves, self._limits = sink, halves, limits
         self._in_flight = 0
+        self.over: RestartNeeded | None = None
         self._one_at_a_time = asyncio.Lock()
 
     def app(self) -> web.Application:
@@ -91,7 +98,13 @@ class Server:
 
     async def _poll(self) -> None:
         while True:
-            self._sink.producer.poll(0)
+            try:
+                self._sink.producer.poll(0)
+            except RestartNeeded as error:
+                self.over = error
+                log.error("restart_needed", role="reports listen", why=str(error))
+                signal.raise_signal(signal.SIGTERM)
+                return
             await asyncio.sleep(0.005)
 
     async def _sweep(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from aiohttp import web
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from streams import __version__
 from streams.api.door import Door, Rules
@@ -20,6 +20,7 @@ from streams.contracts.base import encoder
 from streams.contracts.verify import Verification
 from streams.errors import ConfigError
 from streams.pipeline.errors import PipelineError
+from streams.pipeline.orphan import LastingProducer
 from streams.pipeline.replicator import Replicator
 from streams.pipeline.reporting import idempotent
 from streams.pipeline.settings import Connection
@@ -41,7 +42,7 @@ class KafkaAudit:
     def __init__(self, connection: Connection) -> None:
         describe(connection, ("verifications",))
         self._topic, self._encode = connection.topic("verifications"), encoder().encode
-        self._producer = Producer(idempotent(connection, "dualblock-api"))
+        self._producer = LastingProducer(idempotent(connection, "dualblock-api"))
 
     async def write(self, record: Verification) -> None:
         """Acknowledged by Kafka when this returns."""
@@ -52,7 +53,7 @@ class KafkaAudit:
             raise AuditFailed(str(error) or "no acknowledgement") from error
 
     def poll(self) -> None:
-        """Let acknowledgements in."""
+        """Let acknowledgements in. Raises RestartNeeded."""
         self._producer.poll(0)
 
 
@@ -97,7 +98,8 @@ async def _run(settings: Settings, key_file: KeyFile, started: Callable[[int], N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    work = [asyncio.create_task(w) for w in (_follow(replicator, stop), _acknowledge(audit), _keys(key_file))]
+    beside = (_follow(replicator, stop), _acknowledge(audit, stop), _keys(key_file))
+    work = [asyncio.create_task(w) for w in beside]
     try:
         started(door.open(api.host, api.port))
         await stop.wait()
@@ -107,9 +109,9 @@ async def _run(settings: Settings, key_file: KeyFile, started: Callable[[int], N
         for task in work[1:]:
             task.cancel()
         stop.set()
-        code = (await asyncio.gather(*work, return_exceptions=True))[0]
+        codes = await asyncio.gather(*work, return_exceptions=True)
         replicator.close()
-    return 0 if code == 0 else 1
+    return 0 if codes[0] == 0 and 1 not in codes else 1
 
 
 async def _follow(replicator: Replicator, stop: asyncio.Event) -> int:
@@ -126,9 +128,15 @@ async def _follow(replicator: Replicator, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _acknowledge(audit: KafkaAudit) -> None:
+async def _acknowledge(audit: KafkaAudit, stop: asyncio.Event) -> int:
+    """Let acknowledgements in, of what is still answered after a stop too; 1 when the process must be started again."""
     while True:
-        audit.poll()
+        try:
+            audit.poll()
+        except PipelineError as error:
+            log.error("api_audit_stopped", error=str(error))
+            stop.set()
+            return 1
         await asyncio.sleep(0.002)
 
 
