@@ -217,7 +217,7 @@ def _finding(said: Conclusion, leg: Leg, epoch: int, to_ms: int, at: _At) -> Fin
         policy=at.policy.version,
         scope=Scope(legs=(leg,)),
         share_permille=share,
-        version=epoch + 2,
+        version=max(epoch + 2, 0),
     )
 
 

@@ -1,6 +1,7 @@
 """The benchmarks run, on sizes that say nothing, and what they write is found again. No time is asserted."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -152,3 +153,8 @@ def test_what_the_breaker_costs_is_said_part_by_part() -> None:
 def test_against_asks_for_a_commit() -> None:
     with pytest.raises(SystemExit, match="Say which commit"):
         against.main([])
+
+
+def test_orphans_say_how_many_forgot() -> None:
+    lines = lines_of("bench.orphans", "--clients", "2", "--restarts", "1")
+    assert re.fullmatch(r"restart 1  [0-2] of 2 forgot(, noticed after [0-9.]+ to [0-9.]+ s)?", lines[-1])
