@@ -219,7 +219,9 @@ def _deep(topic: str) -> tuple[bytes, ...]:
     return tuple(with_field(raw, DEEP) for raw in examples(topic))
 
 
-_BEFORE_1970 = b'{"epoch_ms":60000,"facts":[["sender:~0f3a9b1c22d4e5f60718#0",[[-3,"termination",1,2,3,null,null,null,300,false]]]]}'
+_BEFORE_1970 = b'{"epoch_ms":60000,"facts":[["sender:~0f3a9b1c22d4e5f60718#0",[%s]]]}' % (
+    b'[-3,"termination",1,2,3,null,null,null,300,false]'
+)
 DONE = tuple(Done(base=5).add(9).add(n).metadata().encode() for n in (7, 70, 700))
 
 TARGETS: tuple[Target, ...] = (
