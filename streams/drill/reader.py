@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams.contracts.decisions import Progress
 from streams.drill.feeder import QUIET
@@ -62,7 +62,10 @@ class Follower:
     def _run(self) -> None:
         positions: dict[int, int] = {}
         while not self._stopping.is_set():
-            consumer, _ = _consumer(self._connection, self._topic, committed=True, positions=positions)
+            try:
+                consumer, _ = _consumer(self._connection, self._topic, committed=True, positions=positions)
+            except KafkaException:
+                continue  # Kafka is still away
             try:
                 self._read(consumer, positions)
             except RestartNeeded:
