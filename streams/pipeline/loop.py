@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 
 from streams.contracts.base import encoder
 from streams.contracts.decisions import Progress
 from streams.pipeline.assignment import Assignment
 from streams.pipeline.commit import CommitPolicy
-from streams.pipeline.errors import AbortNeeded, PipelineError, RestartNeeded, UnknownOutcome, attempt
+from streams.pipeline.errors import AbortNeeded, PipelineError, RestartNeeded, UnknownOutcome, attempt, kafka_error
 from streams.pipeline.fuse import Fuse
 from streams.pipeline.handler import Handler
 from streams.pipeline.orphan import LastingConsumer
@@ -105,6 +105,10 @@ class Loop:
         except PipelineError as error:
             self._over = error if isinstance(error, RestartNeeded) else RestartNeeded(str(error))
             raise self._over from error
+        except KafkaException as exception:
+            # Of a fenced producer it has been seen outside of the calls that are documented to raise it.
+            self._over = RestartNeeded(kafka_error(exception).str())
+            raise self._over from exception
         except BaseException as error:
             self._over = RestartNeeded(str(error))
             raise

@@ -92,10 +92,11 @@ def test_an_error_is_mended_by_a_replay(
         assert len(values(kafka, topics, committed=False)) > 600
 
 
-def test_a_fatal_error_ends_the_loop_for_a_restart(kafka: str, topics: str) -> None:
+@pytest.mark.parametrize("call", ["commit_transaction", "poll"])  # the second one by no documentation
+def test_a_fatal_error_ends_the_loop_for_a_restart(kafka: str, topics: str, call: str) -> None:
     create(kafka, topics, **{"in": 2, "out": 2, "in_dead": 2})
     feed(kafka, f"{topics}.in.v1", [(n % 2, b"%04d" % n) for n in range(300)])
-    loop = Loop(Toy(), settings(kafka, topics), make_producer=faulty("commit_transaction", FATAL, at=1))
+    loop = Loop(Toy(), settings(kafka, topics), make_producer=faulty(call, FATAL, at=1))
     with pytest.raises(RestartNeeded):
         loop.run()
     with running(Loop(Toy(), settings(kafka, topics))):
