@@ -16,6 +16,7 @@ Channel = Literal["mo", "mt", "rcs", "ott"]
 TrafficClass = Annotated[Literal["a2p", "p2p"], Meta(description="application-to-person or person-to-person")]
 Purpose = Literal["advertising", "transactional", "personal"]
 Verdict = Literal["ALLOW", "BLOCK"]
+GroupSize = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class Sender(Record, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ class Message(Record, frozen=True, kw_only=True):
     upstream: Annotated[Upstream | None, Meta(description="null: no gate stood before this one")] = None
     group_chat: Annotated[bool | None, Meta(description="sent into a group; null where that is not known")] = None
     group_size: Annotated[
-        Annotated[int, Meta(ge=1, le=1_000_000)] | None,
+        GroupSize | None,
         Meta(description="people who get a message into a group; it counts so many times"),
     ] = None
     deadline_ms: Annotated[Ms | None, Meta(description="the SMSC stops waiting at this time")] = None

@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from streams.contracts.base import Count, Ms, Record
-from streams.contracts.messages import Leg
+from streams.contracts.messages import GroupSize, Leg
 from streams.contracts.reputation import Finding, Subject
 
 Hash = Annotated[int, Meta(ge=0, lt=2**53)]
@@ -32,7 +32,7 @@ class Fact(Record, frozen=True, array_like=True):
     text: Annotated[Hash | None, Meta(description="fingerprint")] = None
     route: Annotated[Hash | None, Meta(description="relay and account, hashed")] = None
     peer: Annotated[Hash | None, Meta(description="peer address, hashed")] = None
-    size: Annotated[Count, Meta(description="messages; one into a group counts its size")] = 1
+    size: Annotated[GroupSize, Meta(description="messages; one into a group counts its size")] = 1
     unlisted: Annotated[bool, Meta(description="from an address that the account does not list")] = False
 
 

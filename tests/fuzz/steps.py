@@ -222,13 +222,14 @@ def _deep(topic: str) -> tuple[bytes, ...]:
 _BEFORE_1970 = b'{"epoch_ms":60000,"facts":[["sender:~0f3a9b1c22d4e5f60718#0",[%s]]]}' % (
     b'[-3,"termination",1,2,3,null,null,null,300,false]'
 )
+_TOO_MANY = _BEFORE_1970.replace(b"[-3,", b"[3,").replace(b"300", str(2**53).encode())
 DONE = tuple(Done(base=5).add(9).add(n).metadata().encode() for n in (7, 70, 700))
 
 TARGETS: tuple[Target, ...] = (
     Target("step-registrar", _registrar, _FEEDS),
     Target("step-gate", _gate, examples("messages")),
     Target("step-meter", _meter, examples("decisions")),
-    Target("step-behaviour", _behaviour, examples("sent"), found=(_BEFORE_1970,)),
+    Target("step-behaviour", _behaviour, examples("sent"), found=(_BEFORE_1970, _TOO_MANY)),
     Target("step-behaviour-state", _behaviour_state, examples("shapes")),
     Target("replica-registry", partial(_applied, "registry"), _FEEDS, found=_deep("feeds")),
     Target("replica-policy", partial(_applied, "policy"), examples("policy"), found=_deep("policy")),
