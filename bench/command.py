@@ -28,10 +28,13 @@ def pinned(name: str, about: str, numbers: Mapping[str, int], arguments: list[st
     return given
 
 
-def told(name: str, given: argparse.Namespace, said: list[str] | None, lines: list[str]) -> list[str]:
-    """Print the lines under a heading that names machine and command (`said`: its arguments); write them if asked."""
+def told(
+    name: str, given: argparse.Namespace, said: list[str] | None, lines: list[str], place: str | None = None
+) -> list[str]:
+    """Print the lines under a heading that names machine and command (`said`: its arguments); write them if asked.
+    place: where on the page, for a benchmark that has more than one."""
     found = [*heading(f"bench.{name}", said), *lines]
     print("\n".join(found))
     if given.write:
-        figures.write(name, found)
+        figures.write(place or name, found)
     return found

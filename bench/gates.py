@@ -15,9 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import figures
-from bench.command import parser
-from bench.machine import ROOT, heading
+from bench.command import parser, told
+from bench.machine import ROOT
 from bench.spread import spread
 from streams.drill.versions import source_of
 
@@ -66,11 +65,7 @@ def main(arguments: list[str] | None = None) -> list[str]:
     given = made.parse_args(arguments)
     with tempfile.TemporaryDirectory() as directory:
         lines = measured(given.commit, given.messages, given.repeats, given.textless, Path(directory))
-    found = [*heading("bench.gates", arguments), *lines]
-    print("\n".join(found))
-    if given.write:
-        figures.write("gates_textless" if given.textless else "gates", found)
-    return found
+    return told("gates", given, arguments, lines, "gates_textless" if given.textless else "gates")
 
 
 if __name__ == "__main__":

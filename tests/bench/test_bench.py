@@ -155,6 +155,7 @@ def test_against_asks_for_a_commit() -> None:
         against.main([])
 
 
+@pytest.mark.usefixtures("kafka_install")
 def test_orphans_say_how_many_forgot() -> None:
     lines = lines_of("bench.orphans", "--clients", "2", "--restarts", "1")
     assert re.fullmatch(r"restart 1  [0-2] of 2 forgot(, noticed after [0-9.]+ to [0-9.]+ s)?", lines[-1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import threading
+from concurrent.futures import Future
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.broker import LocalBroker
 from streams.broker.settings import HOST, free_port
@@ -16,8 +17,10 @@ from streams.pipeline.following import Following
 from streams.pipeline.held import Held
 from streams.pipeline.loop import Loop
 from streams.pipeline.orphan import LastingConsumer, LastingProducer, OrphanWatch
+from streams.pipeline.progress import ProgressWriter
 from streams.pipeline.replicator import Replicator
-from streams.pipeline.settings import Connection, replica_consumer
+from streams.pipeline.settings import Config, Connection, replica_consumer
+from streams.pipeline.watch import TopicWatch
 from tests.pipeline.toy import create, feed, until
 
 CLIENTS, TIMES = 30, 3
@@ -93,6 +96,43 @@ class Reading:
         self._consumer.close()
 
 
+def test_what_writes_progress_takes_a_new_client_after_it_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Config] = []
+
+    def producer(config: Config) -> Producer:
+        made.append(config)
+        return Producer({**config, "log_level": 0})
+
+    monkeypatch.setattr("streams.pipeline.progress.Producer", producer)
+    writer = ProgressWriter(Connection(f"{HOST}:{free_port()}", "t."), "r")
+    for _ in range(2):
+        writer.write({}, {})
+    assert len(made) == 1
+    made[0]["on_delivery"](KafkaError(KafkaError._MSG_TIMED_OUT), None)
+    for _ in range(2):
+        writer.write({}, {})
+    assert len(made) == 2
+
+
+def test_who_watches_topics_asks_with_a_new_client_after_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, asked = [0.0], list[object]()
+
+    class Away:
+        def describe_topics(self, *_: object, **__: object) -> dict[str, Future[object]]:
+            asked.append(self)
+            answer: Future[object] = Future()
+            answer.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+            return {"t.registry.v1": answer}
+
+    monkeypatch.setattr("streams.pipeline.watch.AdminClient", lambda _: Away())
+    watch = TopicWatch(Connection("", "t."), ["registry"], lambda: now_s[0])
+    for _ in range(4):
+        now_s[0] += 10
+        assert watch.other({"registry": "id"}) == {}
+    assert len(asked) == 2 and asked[0] is not asked[1]
+
+
+@pytest.mark.usefixtures("kafka_install")
 def test_a_client_reads_on_or_asks_for_a_restart() -> None:
     with LocalBroker(max_seconds=300) as broker:
         create(broker.bootstrap, "t", t=1)
