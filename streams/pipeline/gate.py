@@ -7,7 +7,7 @@ If the control plane is away it goes on with the rows it holds.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
 
@@ -153,19 +153,23 @@ class Gate:
                 self._unknown[check.check] += 1
 
     def _changed(self, applied: Sequence[Applied]) -> None:
-        """Count the changes that would have altered a decision already made."""
+        """Count the changes that would have altered a decision already made. One line for each kind: an import brings
+        millions of them."""
         self._unsure = self._unsure or any(change.entity == "policy" for change in applied)
         self._untold = self._untold or any(change.entity == "blacklists" for change in applied)
         newest_ms = max(self.newest_ms.values(), default=0)
         if not newest_ms:
             return
+        late: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for change in applied:
             at_ms = alters_from_ms(change)
             if at_ms <= newest_ms:
-                self.late += 1
-                count("late_enforcements_total", entity=change.entity)
                 kind = change.key.partition(":")[0]  # no more of the key: it may be somebody's number
-                log.warning("late_enforcement", entity=change.entity, kind=kind, by_ms=newest_ms - at_ms)
+                late[change.entity, kind].append(newest_ms - at_ms)
+        for (entity, kind), by_ms in late.items():
+            self.late += len(by_ms)
+            count("late_enforcements_total", len(by_ms), entity=entity)
+            log.warning("late_enforcement", entity=entity, kind=kind, changes=len(by_ms), by_ms=max(by_ms))
 
     def flush(self, positions: Mapping[int, int], ended: frozenset[int], now_ms: int) -> Iterable[Output]:
         self._replicator.check()
