@@ -8,7 +8,6 @@ The older commit is unpacked beside this tree and writes the demo's files, so bo
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from bench.command import pinned, told
+from bench.compiled import environment
 from bench.machine import ROOT
 from bench.spread import spread
 from streams.drill.versions import source_of
@@ -27,7 +27,7 @@ def run(tree: Path, *arguments: str) -> float:
     """CPU seconds of a command of that tree. Raises CalledProcessError; 1 is an answer, not an error."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-m", "streams.cli", *arguments], cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)},
+        [sys.executable, "-m", "streams.cli", *arguments], cwd=tree, env=None if tree == ROOT else environment(tree),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
     )  # fmt: skip
     if done.returncode not in (0, 1):

@@ -10,8 +10,8 @@ FIGURES = ROOT / "docs" / "figures.md"
 
 
 def marks(name: str) -> tuple[str, str]:
-    """Where a benchmark's lines begin and end."""
-    return f"<!-- {name}: written by bench/{name}.py --write -->", f"<!-- end of {name} -->"
+    """Where a benchmark's lines begin and end. name: the benchmark's, perhaps with what was special about the run."""
+    return f"<!-- {name}: written by bench/{name.partition('_')[0]}.py --write -->", f"<!-- end of {name} -->"
 
 
 def replaced(page: str, name: str, lines: list[str]) -> str:

@@ -22,7 +22,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from bench.command import parser, told
+from bench.command import compilable, parsed, parser, told
 from bench.machine import ROOT, cores, pin
 from bench.raw_loop import OUTPUT
 from bench.spread import spread
@@ -135,10 +135,10 @@ def report(runs: Sequence[Rates], messages: int) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    options = parser("gate", "The gate beside a raw loop.", {"messages": 100_000, "repeats": 3, "seed": 1})
+    options = compilable(parser("gate", "The gate beside a raw loop.", {"messages": 100_000, "repeats": 3, "seed": 1}))
     options.add_argument("--bootstrap", metavar="HOST:PORT", help="a broker that runs; without it one is started")
     options.add_argument("--no-pin", action="store_true", help="let the system choose the cores")
-    given = options.parse_args(arguments)
+    given = parsed(options, "gate", arguments)
     core = None if given.no_pin or len(cores()) < 2 else cores()[-1]
     world = build_world(given.seed, given.messages)
     with ExitStack() as stack:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streams import __version__
+from streams.build import compiled
 from streams.cli import (
     api,
     appeal,
@@ -55,7 +56,7 @@ app = app_of(None, _HELP)
 
 def _version(asked: bool) -> None:
     if asked:
-        answer(f"dualblock {__version__}")
+        answer(f"dualblock {__version__}{' (compiled engine)' if compiled() else ''}")
         raise typer.Exit
 
 

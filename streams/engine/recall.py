@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from streams.cache import Miss, TwoGenerations
 from streams.contracts.blacklists import BlacklistManifest, BlacklistRow
@@ -135,12 +135,12 @@ def _stands(kept: Kept, case: Case) -> bool:
 
 
 @dataclass(frozen=True)
-class _Keyless(Generic[A]):
+class _Keyless:
     """Something asked without a key."""
 
-    ask: Callable[[], A]
+    ask: Callable[[], Any]
 
-    def __call__(self, _: str) -> A:
+    def __call__(self, _: str) -> Any:
         return self.ask()
 
 

@@ -8,6 +8,7 @@ import pytest
 from streams.contracts.decisions import Decision
 from streams.contracts.feeds import RegistryValue
 from streams.contracts.messages import Message, Upstream
+from streams.contracts.reputation import SanctionRow
 from streams.engine import checks
 from streams.engine.case import Case
 from streams.engine.decide import Decider, decision_id
@@ -157,9 +158,14 @@ def test_a_check_that_explodes_is_named_and_blocks_nothing(monkeypatch: pytest.M
     assert found.checks[0].evidence == {"why": "ZeroDivisionError"}
 
 
+def no_answer(subject: str) -> SanctionRow | None:
+    raise ZeroDivisionError("a bug of ours")
+
+
 def test_an_error_outside_the_checks_blocks_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.engine.decide.fingerprint", explode)
-    found = decide(message(), view(*STOPPED))
+    held = view(*STOPPED)
+    monkeypatch.setattr(held, "sanctions", no_answer)
+    found = decide(message(), held)
     assert (found.verdict, codes(found)) == ("ALLOW", ["CHECK_FAILED"])
     assert found.decision_id == decision_id("smsc1", "termination", "e1")
 
