@@ -63,14 +63,11 @@ def measured(commit: str, messages: int, repeats: int, directory: Path) -> list[
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    said = sys.argv[1:] if arguments is None else arguments
-    if not said or said[0].startswith("-"):
-        raise SystemExit("Say which commit: python -m bench.against COMMIT")
-    commit, *rest = said
-    given = pinned("against", "Decisions of this tree against a commit's.", {"messages": 60_000, "repeats": 3}, rest)
+    numbers = {"messages": 60_000, "repeats": 3}
+    given = pinned("against", "This tree's decisions against a commit's.", numbers, arguments, "whose decisions")
     with tempfile.TemporaryDirectory(prefix="dualblock-against-") as directory:
-        lines = measured(commit, given.messages, given.repeats, Path(directory))
-    return told("against", given, said, lines)
+        lines = measured(given.commit, given.messages, given.repeats, Path(directory))
+    return told("against", given, arguments, lines)
 
 
 if __name__ == "__main__":

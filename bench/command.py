@@ -12,12 +12,14 @@ from bench.machine import cores, heading, pin
 from streams.build import compiled
 
 
-def parser(name: str, about: str, numbers: Mapping[str, int]) -> argparse.ArgumentParser:
-    """A benchmark's parser: whole numbers with their defaults, and --write."""
+def parser(name: str, about: str, numbers: Mapping[str, int], commit: str = "") -> argparse.ArgumentParser:
+    """A benchmark's parser: whole numbers with their defaults, --write, and what a commit is named for, if one is."""
     made = argparse.ArgumentParser(prog=f"python -m bench.{name}", description=about)
     for option, default in numbers.items():
         made.add_argument(f"--{option}", type=int, default=default)
     made.add_argument("--write", action="store_true", help="put the result into docs/figures.md")
+    if commit:
+        made.add_argument("commit", help=commit)
     return made
 
 
@@ -35,9 +37,11 @@ def parsed(made: argparse.ArgumentParser, name: str, arguments: list[str] | None
     return given
 
 
-def pinned(name: str, about: str, numbers: Mapping[str, int], arguments: list[str] | None) -> argparse.Namespace:
+def pinned(
+    name: str, about: str, numbers: Mapping[str, int], arguments: list[str] | None, commit: str = ""
+) -> argparse.Namespace:
     """The arguments of a benchmark that stays on one core; it does from here on."""
-    made = compilable(parser(name, about, numbers))
+    made = compilable(parser(name, about, numbers, commit))
     made.add_argument("--core", type=int, default=cores()[-1] if cores() else None, help="the core to stay on")
     made.add_argument("--no-pin", action="store_true", help="let the system choose the core")
     given = parsed(made, name, arguments)

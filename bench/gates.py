@@ -71,8 +71,8 @@ def measured(commit: str, messages: int, repeats: int, textless: bool, directory
 
 def main(arguments: list[str] | None = None) -> list[str]:
     """Run as a command; prints and returns the lines."""
-    made = compilable(parser("gates", "This gate against an older one.", {"messages": 40_000, "repeats": 3}))
-    made.add_argument("commit", help="whose gate to measure against")
+    numbers = {"messages": 40_000, "repeats": 3}
+    made = compilable(parser("gates", "This gate against an older one.", numbers, "whose gate to measure against"))
     made.add_argument("--textless", action="store_true", help="leave the texts out")
     given = parsed(made, "gates", arguments)
     with tempfile.TemporaryDirectory() as directory:

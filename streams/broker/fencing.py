@@ -24,8 +24,10 @@ _BOUND_S = 30.0
 
 
 def ended_abruptly(log_dir: Path) -> bool:
-    """Whether a broker that once ran on `log_dir` left without its goodbye."""
-    return (log_dir / "__cluster_metadata-0").is_dir() and not (log_dir / ".kafka_cleanshutdown").exists()
+    """Whether a broker that once ran on `log_dir` left without its goodbye. Formatting alone makes the directory of the
+    metadata, with a checkpoint and no log."""
+    ran = any((log_dir / "__cluster_metadata-0").glob("*.log"))
+    return ran and not (log_dir / ".kafka_cleanshutdown").exists()
 
 
 def controller_only(properties: str) -> str:

@@ -5,10 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from bench import against, figures, gate, replay
+from bench import against, figures, gate, gates, replay
 from bench.machine import ROOT, Clock, heading
 from bench.spread import percentile, spread
 from streams.demo.world import MIN_MESSAGES
@@ -150,9 +151,11 @@ def test_what_the_breaker_costs_is_said_part_by_part() -> None:
     assert not any(line.endswith(" of 0") for line in lines)
 
 
-def test_against_asks_for_a_commit() -> None:
-    with pytest.raises(SystemExit, match="Say which commit"):
-        against.main([])
+@pytest.mark.parametrize("module", [against, gates])
+def test_who_compares_asks_for_a_commit(module: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        module.main([])
+    assert "required: commit" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("kafka_install")

@@ -70,15 +70,17 @@ def test_a_transaction_is_read_back(kafka: str, topics: str) -> None:
 
 
 def test_data_and_port_outlive_a_restart_and_a_kill(broker: LocalBroker, topics: str) -> None:
-    address = broker.bootstrap
+    address, alone = broker.bootstrap, broker.data_dir / "controller.properties"
     create(address, topics)
     write(address, topics, [b"1"], commit=True)
     assert broker.restart().bootstrap == address
     write(address, topics, [b"2"], commit=True)
+    assert not alone.exists(), "half a minute for nothing: nobody was killed"
     broker.kill()
     assert not broker.running
     assert is_free(broker.port)
     broker.restart()
+    assert alone.exists()
     assert read(address, topics, 2) == [b"1", b"2"]
 
 

@@ -13,8 +13,9 @@ from streams.broker.settings import properties
     [
         ([], False),
         (["meta.properties"], False),
-        (["__cluster_metadata-0/"], True),
-        (["__cluster_metadata-0/", ".kafka_cleanshutdown"], False),
+        (["__cluster_metadata-0/", "__cluster_metadata-0/0-0.checkpoint"], False),
+        (["__cluster_metadata-0/", "__cluster_metadata-0/0.log"], True),
+        (["__cluster_metadata-0/", "__cluster_metadata-0/0.log", ".kafka_cleanshutdown"], False),
     ],
 )
 def test_who_left_without_a_goodbye(tmp_path: Path, there: list[str], abruptly: bool) -> None:
