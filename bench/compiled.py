@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.machine import ROOT
 
 #: What the wheel is made of.
-_SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 _TIMEOUT_S = 1200
 
 
@@ -32,7 +32,7 @@ def build(directory: Path) -> Path:
     """Where the installed wheel lies, below `directory`. Takes a minute or two. Raises RuntimeError."""
     source, wheels, built = (directory / name for name in ("source", "wheels", "built"))
     shutil.copytree(ROOT / "streams", source / "streams", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in _SOURCES:
+    for name in SOURCES:
         shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
     _run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(wheels), str(source)])

@@ -218,8 +218,6 @@ def get(
 
     For a number (number:+821055501111) the state in its block is said, too.
     """
-    import msgspec
-
     from streams.cli.kafka import read_to_end
 
     number = key.removeprefix("number:") if key.startswith("number:") else None
@@ -233,14 +231,23 @@ def get(
                     found.pop((name, letter.partition), None)
                 else:
                     found[name, letter.partition] = letter.value
-    for (name, _), value in sorted(found.items()):
-        if name == key:
-            answer(msgspec.json.format(value, indent=2).decode())
-    held = next((value for (name, _), value in found.items() if name == block), None)
-    if held is not None and number is not None:
-        answer(_in_block(held, number))
+    for (name, _), value in sorted(found.items(), key=lambda one: one[0][0] != key):
+        answer(_shown(name, value, number if name == block else None))
     if not found:
         no(f"The registry holds nothing under {key}.")
+
+
+def _shown(name: str, value: bytes, number: str | None) -> str:
+    """A record as text; of a block asked for its number, what it says of that one. Ends with 1 when it is damaged."""
+    import msgspec
+
+    try:
+        return msgspec.json.format(value, indent=2).decode() if number is None else _in_block(value, number)
+    except ValueError as error:
+        no(
+            f"What the registry holds under {name} can't be read ({error}): replicas keep what they held under it "
+            f"before. Publish it again. It is {len(value):,} bytes: {value[:200]!r}"
+        )
 
 
 def _in_block(value: bytes, number: str) -> str:

@@ -16,7 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from streams.cli.kafka import Letter, read_to_end
 from streams.contracts.feeds import Heartbeat, Manifest
-from streams.contracts.registry import SenderRow
+from streams.contracts.registry import BlockRow, BlockStates, SenderRow
 from tests.cli.tool import Cluster, cluster
 
 ROOT = Path(__file__).parents[2]
@@ -211,6 +211,20 @@ def test_numbers_are_imported_and_looked_up(held: Cluster) -> None:
     assert json.loads(held("registry", "get", "~feed:kr-number-status").out.split("\n}\n")[0] + "}")["feed"]
     missing = held("registry", "get", "sender:kr:15881234")
     assert (missing.code, missing.err) == (1, "The registry holds nothing under sender:kr:15881234.\n")
+
+
+def test_a_damaged_record_is_named_with_its_bytes(held: Cluster) -> None:
+    states = BlockStates(generation="g1", as_of_ms=1, states="!")
+    block = BlockRow(key="block:+82105550", current=states)
+    for key, value in (("block:+82105550", msgspec.json.encode(block)), ("sender:kr:15881234", b"{")):
+        producer = Producer(held.connection.base())
+        producer.produce(held.connection.topic("registry"), value, key)
+        assert producer.flush(30) == 0
+    for asked, name, raw in (
+        ("number:+821055501112", "block:+82105550", '"states":"!"'), ("sender:kr:15881234",) * 2 + ("b'{'",),
+    ):  # fmt: skip
+        got = held("registry", "get", asked)
+        assert (got.code, f"under {name} can't be read" in got.err, raw in got.err) == (1, True, True), got.err
 
 
 REFUSED = {
