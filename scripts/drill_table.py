@@ -3,7 +3,8 @@
     dualblock drill --seed 7 --json > drill.json
     .venv/bin/python scripts/drill_table.py drill.json "dualblock drill --seed 7" --write
 
-The machine is this one; run it where the drill ran. Without --write the table is printed.
+The machine is this one; run it where the drill ran. Without --write the table is printed. The long form has a
+place of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ sys.path.insert(0, str(ROOT))  # so that it runs as a script, too
 from bench.machine import commit, machine  # noqa: E402  # after the path
 
 PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- figures: written by scripts/drill_table.py --write -->", "<!-- end of figures -->"
 _COUNTS = ("inputs", "committed", "raw", "lost", "doubled", "wrong", "stale", "late", "out_of_order", "kills")
 Reports = Mapping[str, Mapping[str, Any]]
 
@@ -72,13 +72,20 @@ def figures(reports: Reports, command: str) -> str:
     return "\n\n".join(["\n".join(facts), table(reports), beside(reports)])
 
 
+def marks(command: str) -> tuple[str, str]:
+    """Where the figures of this command begin and end."""
+    name = "long" if "--long" in command.split() else "figures"
+    return f"<!-- {name}: written by scripts/drill_table.py --write -->", f"<!-- end of {name} -->"
+
+
 def replaced(page: str, reports: Reports, command: str) -> str:
-    """The page with the figures between its marks. Raises ValueError when the marks are not there."""
-    head, begun, rest = page.partition(BEGIN)
-    _, ended, tail = rest.partition(END)
+    """The page with the figures between their marks. Raises ValueError when the marks are not there."""
+    begin, end = marks(command)
+    head, begun, rest = page.partition(begin)
+    _, ended, tail = rest.partition(end)
     if not begun or not ended:
-        raise ValueError(f"{PAGE.name} has no place for the figures: put back the lines {BEGIN} and {END}.")
-    return f"{head}{BEGIN}\n{figures(reports, command)}\n{END}{tail}"
+        raise ValueError(f"{PAGE.name} has no place for the figures: put back the lines {begin} and {end}.")
+    return f"{head}{begin}\n{figures(reports, command)}\n{end}{tail}"
 
 
 def main(arguments: list[str]) -> int:

@@ -35,14 +35,19 @@ def test_figures_notes_and_problems_stand_below() -> None:
     ]
 
 
-def test_the_page_has_a_place_for_it_and_keeps_the_rest(
+@pytest.mark.parametrize("command", ["dualblock drill --seed 77", "dualblock drill --long --seed 77"])
+def test_the_page_has_a_place_for_each_form_and_keeps_the_rest(command: str) -> None:
+    page = drill_table.PAGE.read_text(encoding="utf-8")
+    new, (begin, end) = drill_table.replaced(page, REPORTS, command), drill_table.marks(command)
+    assert new.partition(begin)[0] == page.partition(begin)[0]
+    assert new.partition(end)[2] == page.partition(end)[2]
+    assert "held     1 of 2 scenarios" in new and f"command  {command}\n" in new
+
+
+def test_the_page_is_written_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = drill_table.PAGE.read_text(encoding="utf-8")
-    new = drill_table.replaced(page, REPORTS, "dualblock drill --seed 7")
-    assert new.partition(drill_table.BEGIN)[0] == page.partition(drill_table.BEGIN)[0]
-    assert new.partition(drill_table.END)[2] == page.partition(drill_table.END)[2]
-    assert "held     1 of 2 scenarios" in new and "command  dualblock drill --seed 7" in new
     with pytest.raises(ValueError, match="no place"):
         drill_table.replaced("nothing", REPORTS, "c")
 
