@@ -84,10 +84,10 @@ def _wheel(root: Path, ref: str, directory: Path, what: str) -> Version:
 
 
 def _copy(package: Path, directory: Path, engine: str, what: str) -> Version:
-    """A copy of a package under another engine version."""
+    """A copy of a package under another engine version; of a compiled one, its Python."""
     python = _environment(directory / "venv", shared=True)
     target = _site(directory / "venv") / package.name
-    shutil.copytree(package, target, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package, target, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     decide = target / "engine" / "decide.py"
     lines = decide.read_text().splitlines(keepends=True)
     decide.write_text("".join(f'{_LINE}"{engine}"\n' if line.startswith(_LINE) else line for line in lines))

@@ -51,6 +51,18 @@ def test_it_decides_the_same_bytes(built: Path, tmp_path: Path) -> None:
     assert python[Path("decisions.ndjson")].count(b"\n") == MESSAGES
 
 
+def test_a_copy_under_another_engine_version_is_not_the_compiled_one(built: Path, tmp_path: Path) -> None:
+    """Else the drill's upgrade would change a line that nothing runs."""
+    code = (
+        "import sys, pathlib; from streams.drill.versions import two_versions as two; here = pathlib.Path(sys.argv[1])"
+    )
+    said = run(
+        ["-c", f"{code}; print(*(v.engine for v in two(here, here)))", str(tmp_path)], environment(built), tmp_path
+    )
+    older, newer = said.split()
+    assert newer == f"{older}+newer"
+
+
 @pytest.mark.parametrize("room", ["engine", "replay"])
 def test_the_tests_of_a_room_pass_on_it(room: str, built: Path, tmp_path: Path) -> None:
     settings = tmp_path / "tests.ini"
