@@ -53,7 +53,7 @@ def classify(address: str, ton: int | None, grammar: Grammar) -> SenderId:
 
 
 def _numeric(address: str, text: str, ton: int | None, grammar: Grammar) -> SenderId:
-    flags = ("ton_mismatch",) if ton == 5 else ()
+    flags: tuple[str, ...] = ("ton_mismatch",) if ton == 5 else ()
     digits = text.translate(_SEPARATORS)
     plus = digits.startswith("+")
     international = plus or (digits.startswith("00") and len(digits) > 9)
@@ -82,7 +82,7 @@ def _numeric(address: str, text: str, ton: int | None, grammar: Grammar) -> Send
 
 
 def _alphanumeric(address: str, text: str, grammar: Grammar, ton: int | None) -> SenderId:
-    flags = () if ton in (None, 0, 5) else ("ton_mismatch",)
+    flags: tuple[str, ...] = () if ton in (None, 0, 5) else ("ton_mismatch",)
     shown = address.strip()
     if any(grammar.affixes):
         shown = between(shown, *grammar.affixes)
