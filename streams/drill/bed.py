@@ -31,7 +31,7 @@ from streams.drill.feeder import Feeder, close, settings
 from streams.drill.oracle import STALE_AFTER_MS, Oracle
 from streams.drill.processes import DrillStuck, Kill, Worker, now_ms, spawn
 from streams.drill.reader import ProgressReader, Reader, end, read
-from streams.drill.recovery import recovery_s
+from streams.drill.recovery import killed_again, recovery_s
 from streams.drill.report import ScenarioReport
 from streams.drill.world import Changed, World
 from streams.engine.policy import Policies
@@ -270,7 +270,8 @@ class Bed:
         """Put the longest recovery into a report; everything fed must have been processed.
 
         agents: (component, entity) by which agents are judged. Gates are judged by their decisions. kills: those whose
-        workers were started again to live; None: all.
+        workers were started again to live; None: all. What was killed again before it had recovered is counted in
+        `killed_again`; gates are judged at every kill.
         """
         logs: dict[str, list[Record]] = {}
         for kill in self.kills if kills is None else kills:
@@ -280,6 +281,10 @@ class Bed:
                 component, entity = agents if kill.role == "agents" and agents is not None else _READS[kill.role]
                 log = logs[entity] = logs[entity] if entity in logs else self.read(entity)
                 found = recovery_s(kill.at_ms, component, entity, log, self.follow_progress().came)
+                again = [other.at_ms for other in self.kills if other.instance == kill.instance]
+                if found is not None and killed_again(kill.at_ms, found, again):
+                    report.figures["killed_again"] = report.figures.get("killed_again", 0) + 1
+                    continue
             if found is not None:
                 report.recovered(found, RECOVERED_S, f"{kill.role} {kill.instance} killed at {kill.point}")
                 name = f"recovery_{kill.role}_s"

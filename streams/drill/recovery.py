@@ -8,6 +8,12 @@ from streams.drill.reader import Came
 from streams.replay.history import Record
 
 
+def killed_again(killed_ms: int, within_s: float, instance_kills_ms: Iterable[int]) -> bool:
+    """Whether the instance was killed once more before so many seconds were over: how long that life would have taken
+    to recover nobody knows, and what it left is the next one's. The last kill is always outlived."""
+    return any(killed_ms < at_ms <= killed_ms + within_s * 1000 for at_ms in instance_kills_ms)
+
+
 def recovery_s(
     killed_ms: int, component: str, entity: str, inputs: Iterable[Record], came: Sequence[Came]
 ) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.drill.reader import Came
-from streams.drill.recovery import recovery_s
+from streams.drill.recovery import killed_again, recovery_s
 from streams.replay.history import Record
 
 
@@ -34,6 +34,21 @@ INPUTS = fed((0, 4, 900), (0, 5, 1100), (0, 6, 1200), (1, 9, 1300))
 )
 def test_recovery(steps: list[Came], expected: float) -> None:
     assert recovery_s(1000, "meter", "decisions", INPUTS, steps) == expected
+
+
+@pytest.mark.parametrize(
+    ("within_s", "kills_ms", "expected"),
+    [
+        (2.0, [1000], False),  # the last one
+        (2.0, [500, 1000], False),
+        (2.0, [1000, 3001], False),
+        (2.0, [1000, 3000], True),
+        (float("inf"), [1000, 90_000], True),
+        (float("inf"), [1000], False),  # never came back, and nobody killed it again
+    ],
+)
+def test_who_was_killed_again_had_no_time_to_recover(within_s: float, kills_ms: list[int], expected: bool) -> None:
+    assert killed_again(1000, within_s, kills_ms) == expected
 
 
 def test_nothing_was_fed_after_the_kill() -> None:
