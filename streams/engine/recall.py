@@ -138,7 +138,7 @@ def _stands(kept: Kept, case: Case) -> bool:
 class _Keyless:
     """Something asked without a key."""
 
-    ask: Callable[[], Any]
+    ask: Callable[[], Any]  # Any: mypyc makes no dataclass that is generic
 
     def __call__(self, _: str) -> Any:
         return self.ask()
